@@ -1,0 +1,1 @@
+"""Settings as frozen models, and how a file and the environment become one."""

@@ -1,0 +1,1 @@
+"""The FSC Peer: Manager, Directory, Inway, Outway, transaction log and their administration."""

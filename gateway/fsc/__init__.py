@@ -1,0 +1,1 @@
+"""The FSC standard as pure code: no I/O, no clock."""

@@ -1,0 +1,1 @@
+"""The Klantenregister: all VNG klant APIs on one core model."""

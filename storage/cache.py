@@ -1,0 +1,33 @@
+"""The cache port: short-lived values and messages between workers and replicas. Losing it loses no truth."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+
+class Cache(Protocol):
+    """Values by key with a time to live, and channels. Every method raises StoreUnavailable when it cannot serve."""
+
+    async def get(self, key: str) -> bytes | None:
+        """The value, or None when absent or past its time."""
+        ...
+
+    async def put(self, key: str, value: bytes, *, ttl_s: float) -> None:
+        """Keep `value` for at most `ttl_s` seconds."""
+        ...
+
+    async def delete(self, key: str) -> None:
+        """Forget the key."""
+        ...
+
+    async def publish(self, channel: str, message: bytes) -> None:
+        """Send to everyone who listens on `channel` now; nobody listening is no error."""
+        ...
+
+    def subscribe(self, channel: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """Listen: messages published after the context was entered, in order of arrival."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections and listeners."""
+        ...

@@ -1,0 +1,104 @@
+"""The append-only log port: entries that are durable before `append` returns, and never change.
+
+A back end implements `LogStore` and passes `tests/conformance/log.py`. Group commit is the back end's: appends of
+the same moment share one fsync (or one journalled write); whatever arrived during the last one goes into the next.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+from storage.documents import JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class LogKind:
+    """A named log; entries carry `keys` of exactly these names, those of `indexed` are found without a scan."""
+
+    name: str
+    keys: tuple[str, ...]
+    indexed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """`at_ms` is the instant in Unix milliseconds; `id` tells entries of one kind and tenant apart."""
+
+    id: str
+    at_ms: int
+    keys: Mapping[str, str | None]
+    body: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyIn:
+    """The key is one of `values`; no values means no entry."""
+
+    key: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyKey:
+    """At least one of `conditions` holds."""
+
+    conditions: tuple[KeyIn, ...]
+
+
+LogCondition: TypeAlias = KeyIn | AnyKey
+
+
+@dataclass(frozen=True, slots=True)
+class LogQuery:
+    """Every condition must hold, and `after_ms < at_ms < before_ms` where given. Newest first unless `ascending`."""
+
+    where: tuple[LogCondition, ...] = ()
+    after_ms: int | None = None
+    before_ms: int | None = None
+    ascending: bool = False
+    limit: int = 25
+    cursor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """`next_cursor` is "" when nothing follows."""
+
+    entries: tuple[LogEntry, ...]
+    next_cursor: str
+
+
+class Log(Protocol):
+    """One kind of log of one tenant."""
+
+    async def append(self, entries: Sequence[LogEntry]) -> None:
+        """Return when all entries are durable; none is when it raises. Raises: StoreUnavailable (also: queue full)."""
+        ...
+
+    async def find(self, query: LogQuery) -> LogPage:
+        """One page, ordered by (`at_ms`, arrival). Raises: InvalidCursor; ValueError for an undeclared key."""
+        ...
+
+    async def delete_before(self, at_ms: int) -> int:
+        """Remove entries older than `at_ms`; returns how many."""
+        ...
+
+
+class LogStore(Protocol):
+    """A back end of the append-only log."""
+
+    async def open(self, kinds: Sequence[LogKind]) -> None:
+        """Connect and make what `kinds` need; safe to repeat, safe beside other processes."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was accepted and let go; later calls raise StoreUnavailable."""
+        ...
+
+    async def ping(self) -> None:
+        """Raise StoreUnavailable when the log cannot be written now."""
+        ...
+
+    def for_tenant(self, tenant: str, kind: LogKind) -> Log:
+        """The log of one tenant; no other way leads to an entry."""
+        ...
