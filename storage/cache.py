@@ -6,7 +6,10 @@ from typing import Protocol
 
 
 class Cache(Protocol):
-    """Values by key with a time to live, and channels. Every method raises StoreUnavailable when it cannot serve."""
+    """Values by key with a time to live, and channels. Every method raises StoreUnavailable when it cannot serve.
+
+    Keys and channels are text; values and messages are bytes. A value may be forgotten before its time.
+    """
 
     async def get(self, key: str) -> bytes | None:
         """The value, or None when absent or past its time."""
@@ -25,9 +28,13 @@ class Cache(Protocol):
         ...
 
     def subscribe(self, channel: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """Listen: messages published after the context was entered, in order of arrival."""
+        """Listen: messages published after the context was entered, in order of arrival.
+
+        The iterator ends when the cache is closed. It raises StoreUnavailable when messages may have been lost (the
+        connection broke, the listener fell behind): listen anew, and read afresh what they would have told.
+        """
         ...
 
     async def close(self) -> None:
-        """Let go of connections and listeners."""
+        """Let go of connections and listeners; later calls raise StoreUnavailable."""
         ...

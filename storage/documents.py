@@ -4,7 +4,12 @@ A back end implements `DocumentStore` and passes `tests/conformance/documents.py
 A store knows nothing of FSC or klant. Collections declare the fields they are searched by, and a query may name
 only those, so that no query ever scans on any back end.
 
+Bodies are JSON: a body that is not (also: NaN, lone surrogates), or is more than 15,000,000 bytes as JSON, is a
+ValueError. So are, in queries as in declared fields, whole numbers beyond 64 bits; text that is not Unicode; a
+collection that was not opened with that very declaration; more than 200 conditions or 10,000 values in one query.
+
 Durability: when `put`, `put_many` or `delete` returns, the change survives `kill -9` and a power cut.
+Cancellation: a write whose caller is cancelled while it waits may or may not happen; never half.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,8 +31,11 @@ class Collection:
     """A named set of documents and the paths they may be searched and sorted by.
 
     `fields` are dotted paths to one scalar (`validity.not_after`); `array_fields` are dotted paths to a list of
-    scalars (`grant_hashes`), searchable by `AnyElement`. A path that a document lacks counts as null.
-    Text compares by code point; numbers by value; one field holds one type (or null).
+    scalars (`grant_hashes`), searchable by `AnyElement`. A path that a document lacks, or that leads to an object or
+    (for `fields`) a list, counts as null; of a list, elements that are no scalars are passed over.
+    Text compares by code point, numbers by value. One field is meant to hold one type (or null); values of different
+    types are never equal (true is not 1), and sort as null, numbers, text, false, true.
+    The name is 1 to 100 letters, digits, `_`, `.` or `-`; neither names nor paths may differ by case alone.
     """
 
     name: str
@@ -62,7 +70,7 @@ class In:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The field is not null and lies within every bound given."""
+    """The field is not null and lies within every bound given; the bounds are of one type, and so is what matches."""
 
     field: str
     gt: Scalar = None
@@ -73,7 +81,7 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Contains:
-    """The text field contains `text`, case-insensitively (Unicode simple case folding of both sides)."""
+    """The text field contains `text`, both case-folded (as `str.casefold`); `%`, `_` and `*` mean themselves."""
 
     field: str
     text: str
@@ -107,7 +115,11 @@ class Sort:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Every condition must hold. `sort=None` orders by id. `offset` and `cursor` exclude each other."""
+    """Every condition must hold. `sort=None` orders by id. `offset` and `cursor` exclude each other.
+
+    `limit` is 1 to 10,000. A cursor belongs to one tenant, collection and sort; the conditions may change between
+    pages (an instant that moves on), and documents may come and go: those that stay are neither missed nor repeated.
+    """
 
     where: tuple[Condition, ...] = ()
     sort: Sort | None = None
@@ -161,7 +173,10 @@ class Documents(Protocol):
         ...
 
     async def put_many(self, writes: Sequence[Put | Delete]) -> tuple[Document, ...]:
-        """All of the writes or none, over any collections; returns what each Put stored. Raises: Conflict."""
+        """All of the writes or none, over any collections; returns what each Put stored, in order.
+
+        Raises: Conflict, for one that is not at its expected revision; ValueError when a document is named twice.
+        """
         ...
 
     async def delete(self, collection: Collection, document_id: str, *, expected: Revision) -> None:

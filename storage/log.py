@@ -13,7 +13,10 @@ from storage.documents import JsonObject
 
 @dataclass(frozen=True, slots=True)
 class LogKind:
-    """A named log; entries carry `keys` of exactly these names, those of `indexed` are found without a scan."""
+    """A named log; entries carry `keys` of exactly these names, those of `indexed` are found without a scan.
+
+    Names and keys are 1 to 100 letters, digits, `_`, `.` or `-`, and do not differ by case alone.
+    """
 
     name: str
     keys: tuple[str, ...]
@@ -40,7 +43,7 @@ class KeyIn:
 
 @dataclass(frozen=True, slots=True)
 class AnyKey:
-    """At least one of `conditions` holds."""
+    """At least one of `conditions` holds; none given means no entry."""
 
     conditions: tuple[KeyIn, ...]
 
@@ -50,7 +53,10 @@ LogCondition: TypeAlias = KeyIn | AnyKey
 
 @dataclass(frozen=True, slots=True)
 class LogQuery:
-    """Every condition must hold, and `after_ms < at_ms < before_ms` where given. Newest first unless `ascending`."""
+    """Every condition must hold, and `after_ms < at_ms < before_ms` where given. Newest first unless `ascending`.
+
+    `limit` is 1 to 10,000. A cursor belongs to one tenant, kind and direction.
+    """
 
     where: tuple[LogCondition, ...] = ()
     after_ms: int | None = None
@@ -72,7 +78,11 @@ class Log(Protocol):
     """One kind of log of one tenant."""
 
     async def append(self, entries: Sequence[LogEntry]) -> None:
-        """Return when all entries are durable; none is when it raises. Raises: StoreUnavailable (also: queue full)."""
+        """Return when all entries are durable; when it raises, none of them will be found.
+
+        Raises: StoreUnavailable (also when too much waits already); ValueError for entries with other keys than the
+        kind's, or what the document port would refuse.
+        """
         ...
 
     async def find(self, query: LogQuery) -> LogPage:

@@ -1,0 +1,162 @@
+"""A tenant: one Peer that this installation is, with what it offers, accepts and wants. DESIGN section 3."""
+
+from typing import Any, Literal, TypeAlias
+
+from pydantic import Field, model_validator
+
+from certs.identity import PeerId
+from config.models.fields import (
+    ApplicationId,
+    Days,
+    FilePath,
+    Label,
+    OptionalBaseUrl,
+    PeerAddressField,
+    PeerIdField,
+    PeerIdOrAny,
+    PeerNameField,
+    Properties,
+    Rsin,
+    Scope,
+    ServiceName,
+    TcpListen,
+    Token,
+    UpstreamField,
+)
+from config.models.section import Section
+from config.names import is_listed
+
+GrantName: TypeAlias = Literal[
+    "service_connection", "delegated_service_connection", "service_publication", "delegated_service_publication"
+]
+
+
+class CertificateSettings(Section):
+    """A certificate of the tenant with its private key."""
+
+    cert: FilePath = Field(description="PEM file: the certificate, then its intermediates.")
+    key: FilePath = Field(description="PEM file: the private key, not encrypted.")
+
+
+class ServicePeerSettings(Section):
+    """What some Peers may do with a Service of the register."""
+
+    peer_ids: tuple[PeerIdOrAny, ...] = Field(min_length=1, description='Peer IDs in quotes; `"*"` is every Peer.')
+    scopes: tuple[Scope, ...] = Field(default=(), description="What these Peers may do.")
+
+    def covers(self, peer_id: PeerId) -> bool:
+        """Decide whether this entry is about `peer_id`."""
+        return is_listed(peer_id, self.peer_ids)
+
+
+class ServiceSettings(Section):
+    """A Service that the tenant offers."""
+
+    name: ServiceName = Field(description="Name of the Service, unique for the tenant.")
+    upstream: UpstreamField = Field(
+        description="`register:<family>`, or `scheme://host[:port]` without a path for any other service."
+    )
+    publish: bool = Field(default=False, description="Publish the Service in the Directories of the Group.")
+    public_base_url: OptionalBaseUrl = Field(
+        default=None,
+        description="Base of absolute URLs in answers to callers through the Inway; default: `inway_address`.",
+    )
+    peers: tuple[ServicePeerSettings, ...] = Field(
+        default=(), description="What consuming Peers may do in the register; absent: nothing (403)."
+    )
+    properties: Properties = Field(
+        default={}, description="Properties of the publication grant: a JSON object of at most 1 MB."
+    )
+
+
+class AcceptRule(Section):
+    """A rule for contracts that Peers offer; the first that matches decides."""
+
+    grants: tuple[GrantName, ...] = Field(
+        min_length=1, description="Types of grant; a contract with any other type does not match."
+    )
+    services: tuple[ServiceName, ...] | None = Field(
+        default=None, min_length=1, description="Names of Services; absent: any."
+    )
+    peers: tuple[PeerIdOrAny, ...] = Field(
+        min_length=1, description='Peer IDs in quotes: every other party must be among them; `"*"` is every Peer.'
+    )
+    max_days: Days | None = Field(
+        default=None, description="Longest validity of the contract, in days; absent: no limit."
+    )
+    action: Literal["accept", "reject"] = Field(default="accept", description="What to do with the contract.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _settle_empty(cls, data: Any) -> Any:
+        """Refuse a key without a value: taken as absent it would widen the rule to any Service or any validity."""
+        empty = [key for key in cls.model_fields if key in data and data[key] is None] if isinstance(data, dict) else []
+        if empty:
+            raise ValueError(f"has no value for {', '.join(empty)}: write one, or leave the key out")
+        return data
+
+    def names_peer(self, peer_id: PeerId) -> bool:
+        """Decide whether `peers` allows `peer_id` as a party."""
+        return is_listed(peer_id, self.peers)
+
+
+class OutwaySettings(Section):
+    """The tenant's Outway."""
+
+    listen: TcpListen = Field(
+        description="`host:port` for the tenant's applications. Whoever reaches it may use the tenant's contracts."
+    )
+
+
+class ServiceReference(Section):
+    """A Service of another Peer."""
+
+    peer_id: PeerIdField = Field(description="Peer ID of the provider, in quotes.")
+    name: ServiceName = Field(description="Name of the Service.")
+
+
+class ConnectionSettings(Section):
+    """A connection that the tenant wants; the program keeps exactly one valid contract for it."""
+
+    name: Label = Field(description="Name of the connection; applications use it as the first label of the host name.")
+    service: ServiceReference = Field(description="The Service to connect to.")
+    valid_days: Days = Field(default=365, description="Validity of each contract, in days.")
+    properties: Properties = Field(
+        default={}, description="Properties of the connection grant: a JSON object of at most 1 MB."
+    )
+
+
+class ApplicationSettings(Section):
+    """An internal application, known by its token."""
+
+    id: ApplicationId = Field(description="Name of the application, unique for the tenant.")
+    token: Token = Field(description="The token that the application sends in `Authorization: Token <token>`.")
+    scopes: tuple[Scope, ...] = Field(default=(), description="What the application may do.")
+
+
+class TenantSettings(Section):
+    """One Peer that this installation is."""
+
+    peer_id: PeerIdField = Field(description="Peer ID, in quotes; must equal the certificate's.")
+    name: PeerNameField = Field(description="Name of the Peer; must equal the certificate's.")
+    slug: Label = Field(description="Short name of the tenant in paths and on the command line.")
+    rsin: tuple[Rsin, ...] = Field(default=(), description="RSINs of the tenant, in quotes; the first is the main one.")
+    directory: bool = Field(default=False, description="This tenant is a Directory of the Group.")
+    certificates: tuple[CertificateSettings, ...] = Field(
+        min_length=1,
+        description="The newest valid one serves and signs; all are published, so that old signatures stay verifiable.",
+    )
+    manager_address: PeerAddressField = Field(description="How Peers reach the Manager: `https://host:port`.")
+    inway_address: PeerAddressField = Field(description="How Peers reach the Inway: `https://host:port`.")
+    public_base_url: OptionalBaseUrl = Field(
+        default=None,
+        description="Base of absolute URLs on the internal listener, and its host selects the tenant; "
+        "default: `http://<listen.register>/t/<slug>`.",
+    )
+    services: tuple[ServiceSettings, ...] = Field(default=(), description="What the tenant offers.")
+    accept: tuple[AcceptRule, ...] = Field(
+        default=(), description="Rules for contracts that Peers offer; without a match a person decides."
+    )
+    outway: OutwaySettings | None = Field(default=None, description="The tenant's Outway; absent: none.")
+    connections: tuple[ConnectionSettings, ...] = Field(default=(), description="What the tenant wants to consume.")
+    applications: tuple[ApplicationSettings, ...] = Field(default=(), description="Who may use the internal listener.")

@@ -1,0 +1,50 @@
+"""What a changed configuration changes: what can be applied at once, and what waits for a restart. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from certs.identity import PeerId
+from config.models.section import Section
+from config.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """The difference between two configurations."""
+
+    needs_restart: tuple[str, ...]
+    """Keys outside `tenants` that differ (`listen.console`, `storage`): they keep their old value until a restart."""
+
+    added: tuple[PeerId, ...]
+    removed: tuple[PeerId, ...]
+    changed: tuple[PeerId, ...]
+
+    @property
+    def nothing(self) -> bool:
+        """Whether the two are equal."""
+        return not (self.needs_restart or self.added or self.removed or self.changed)
+
+
+def diff(old: Settings, new: Settings) -> Changes:
+    """Tell what differs between `old` and `new`; a tenant is the same one as long as its Peer ID is."""
+    before = {tenant.peer_id: tenant for tenant in old.tenants}
+    after = {tenant.peer_id: tenant for tenant in new.tenants}
+    return Changes(
+        needs_restart=tuple(_differing_keys(old, new)),
+        added=tuple(peer_id for peer_id in after if peer_id not in before),
+        removed=tuple(peer_id for peer_id in before if peer_id not in after),
+        changed=tuple(peer_id for peer_id, tenant in after.items() if peer_id in before and before[peer_id] != tenant),
+    )
+
+
+def _differing_keys(old: Settings, new: Settings) -> Iterator[str]:
+    for key in Settings.model_fields:
+        one, other = getattr(old, key), getattr(new, key)
+        if key == "tenants" or one == other:
+            continue
+        if isinstance(one, Section):
+            yield from (
+                f"{key}.{inner}" for inner in type(one).model_fields if getattr(one, inner) != getattr(other, inner)
+            )
+        else:
+            yield key

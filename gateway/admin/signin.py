@@ -1,0 +1,45 @@
+"""Who uses the administration API: whoever can open the socket, or an account that signs in on the console listener."""
+
+import base64
+import binascii
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from gateway.admin.accounts import Account, Accounts, Role
+from gateway.admin.problems import Problem
+
+_READING = frozenset({"GET", "HEAD"})
+_CHALLENGE = {"WWW-Authenticate": 'Basic realm="klantenregister", charset="UTF-8"'}
+
+
+def sign_in_middleware(accounts: Accounts) -> Middleware:
+    """Demand an account (HTTP Basic, RFC 7617), and the role `admin` for whatever changes something."""
+
+    @web.middleware
+    async def sign_in(request: web.Request, handler: Handler) -> web.StreamResponse:
+        account = await _account(request, accounts)
+        if request.method not in _READING and account.role is not Role.ADMIN:
+            raise Problem(403, "Forbidden", f"account {account.name} may look, not change: it has role {account.role}")
+        return await handler(request)
+
+    return sign_in
+
+
+async def _account(request: web.Request, accounts: Accounts) -> Account:
+    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        raise Problem(
+            401,
+            "Unauthorized",
+            "sign in with an account; the first is made with `klantenregister accounts add`",
+            headers=_CHALLENGE,
+        )
+    try:
+        name, colon, password = base64.b64decode(credentials.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise Problem(401, "Unauthorized", "the credentials cannot be read", headers=_CHALLENGE) from error
+    account = await accounts.sign_in(name, password) if colon else None
+    if account is None:
+        raise Problem(401, "Unauthorized", "the account or the password is wrong", headers=_CHALLENGE)
+    return account

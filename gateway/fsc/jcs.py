@@ -1,0 +1,122 @@
+"""JSON that can be hashed: strict I-JSON in, the canonical form out.
+
+Standard: FSC Core, JSON; RFC 8259, RFC 7493 (I-JSON), RFC 8785 (JCS).
+
+What is parsed here is one value for every reader: no duplicate names, no lone surrogates, no number that a double
+cannot hold. Numbers beyond 2^53-1 are refused whether written as integer or not, because the canonical form writes
+both alike: so `parse_json(canonicalise(x)) == x` for everything that parses, whatever store it went through.
+"""
+
+import json
+import re
+from typing import Any, NoReturn, TypeAlias
+
+import rfc8785
+
+from gateway.errors import InvalidRequest, quoted
+
+JsonObject: TypeAlias = dict[str, Any]
+
+MAX_DEPTH = 64
+MAX_NUMBER = 2**53 - 1
+
+_MAX_NUMBER_LENGTH = 400
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class _Members(list[tuple[str, Any]]):
+    """The members of one object as they stand in the text, duplicates included."""
+
+
+def parse_json(data: bytes, *, max_depth: int = MAX_DEPTH) -> JsonObject:
+    """Read one JSON object that obeys I-JSON.
+
+    Shape: the object itself is depth 1. The caller has limited the size of `data`.
+    Raises: InvalidRequest, naming the line and column, or the JSON pointer.
+    """
+    if data.startswith(_BYTE_ORDER_MARK):
+        raise InvalidRequest("the JSON starts with a byte order mark; send UTF-8 without one")
+    try:
+        value = json.loads(
+            data.decode(),
+            object_pairs_hook=_Members,
+            parse_int=_parse_number,
+            parse_float=_parse_number,
+            parse_constant=_refuse_constant,
+        )
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(f"the JSON is not UTF-8: see byte {error.start}") from error
+    except json.JSONDecodeError as error:
+        text = f"the JSON is malformed at line {error.lineno}, column {error.colno}: {error.msg}"
+        raise InvalidRequest(text) from error
+    except RecursionError as error:
+        raise InvalidRequest(f"the JSON is nested deeper than {max_depth} levels") from error
+    if not isinstance(value, _Members):
+        raise InvalidRequest("the JSON must be an object")
+    return _object(value, (), max_depth)
+
+
+def canonicalise(value: JsonObject) -> bytes:
+    """The one spelling of `value` that hashes are taken over.
+
+    Standard: RFC 8785.
+    Raises: InvalidRequest for a value that did not come from `parse_json` and is no I-JSON.
+    """
+    try:
+        return rfc8785.dumps(value)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest(f"the value has no canonical JSON form: {error}") from error
+
+
+def json_pointer(path: tuple[str | int, ...]) -> str:
+    """The JSON pointer (RFC 6901) of a place, cut short where a Peer chose an endless name."""
+    pointer = "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
+    return quoted(pointer, limit=200)
+
+
+def _object(members: _Members, path: tuple[str | int, ...], max_depth: int) -> JsonObject:
+    _check_depth(path, max_depth)
+    result: JsonObject = {}
+    for name, value in members:
+        here = (*path, name)
+        if name in result:
+            raise InvalidRequest(f"the JSON has the name at {json_pointer(here)} twice")
+        _check_text(name, here)
+        result[name] = _value(value, here, max_depth)
+    return result
+
+
+def _value(value: Any, path: tuple[str | int, ...], max_depth: int) -> Any:
+    if isinstance(value, _Members):
+        return _object(value, path, max_depth)
+    if isinstance(value, list):
+        _check_depth(path, max_depth)
+        return [_value(item, (*path, index), max_depth) for index, item in enumerate(value)]
+    if isinstance(value, str):
+        _check_text(value, path)
+    return value
+
+
+def _check_depth(path: tuple[str | int, ...], max_depth: int) -> None:
+    if len(path) >= max_depth:
+        raise InvalidRequest(f"the JSON is nested deeper than {max_depth} levels at {json_pointer(path)}")
+
+
+def _check_text(text: str, path: tuple[str | int, ...]) -> None:
+    if _SURROGATE.search(text):
+        raise InvalidRequest(f"the JSON has half a surrogate pair at {json_pointer(path)}")
+
+
+def _parse_number(literal: str) -> int | float:
+    if len(literal) <= _MAX_NUMBER_LENGTH:
+        number = float(literal)
+        if abs(number) <= MAX_NUMBER:
+            return int(literal) if literal.lstrip("-").isdigit() else number
+    raise InvalidRequest(
+        f"the JSON has the number {quoted(literal, 40)}: larger or longer than a double can hold exactly"
+    )
+
+
+def _refuse_constant(literal: str) -> NoReturn:
+    raise InvalidRequest(f"the JSON has {literal}, which is no JSON number")

@@ -1,0 +1,1 @@
+"""The Inway: the reverse proxy by which other Peers use the Services of a tenant (FSC Core, Inway)."""

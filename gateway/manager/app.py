@@ -1,0 +1,46 @@
+"""The Manager as an aiohttp application that serves every tenant; the connection tells which."""
+
+import ssl
+from collections.abc import Callable
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from certs.tls import peer_of
+from gateway.errors import ErrorDomain, NotFound
+from gateway.http.errors import error_middleware
+from gateway.manager import handlers
+from gateway.manager.handlers import CALLER, MANAGER, HostedManager
+
+ManagerOf = Callable[[ssl.SSLObject], HostedManager | None]
+
+
+def manager_app(manager_of: ManagerOf, *, max_body_bytes: int) -> web.Application:
+    """The external API of the Manager (manager.yaml, logging.yaml) for the tenants that `manager_of` knows."""
+
+    @web.middleware
+    async def identify(request: web.Request, handler: Handler) -> web.StreamResponse:
+        connection = None if request.transport is None else request.transport.get_extra_info("ssl_object")
+        manager = None if connection is None else manager_of(connection)
+        if manager is None:
+            raise NotFound("no Manager is served under this name any more; connect again")
+        request[MANAGER] = manager
+        request[CALLER] = peer_of(connection)
+        return await handler(request)
+
+    app = web.Application(middlewares=[error_middleware(ErrorDomain.MANAGER), identify], client_max_size=max_body_bytes)
+    app.add_routes(
+        [
+            web.put("/v1/announce", handlers.announce),
+            web.post("/v1/contracts", handlers.submit_contract),
+            web.get("/v1/contracts", handlers.list_contracts),
+            web.put("/v1/contracts/{hash}/{kind:accept|reject|revoke}", handlers.put_signature),
+            web.post("/v1/token", handlers.token),
+            web.get("/v1/peer", handlers.peer_info),
+            web.get("/v1/peers", handlers.list_peers),
+            web.get("/v1/services", handlers.list_services),
+            web.get("/v1/.well-known/jwks.json", handlers.jwks),
+            web.get("/v1/logs", handlers.list_logs),
+        ]
+    )
+    return app

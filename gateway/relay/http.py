@@ -1,0 +1,109 @@
+"""The relay on aiohttp: requests out over a pooled session, answers back as they arrive, nothing buffered whole."""
+
+import ssl
+from collections.abc import AsyncIterator
+
+import aiohttp
+from aiohttp import web
+from multidict import CIMultiDict
+from yarl import URL
+
+from gateway.fsc.token import Authorization
+from gateway.http.client import describe_failure
+from gateway.relay.headers import Headers, end_to_end
+from gateway.relay.upstream import RequestHead, Response, UpstreamFailed
+
+RELAYED: web.RequestKey[frozenset[str]] = web.RequestKey("relayed", frozenset)
+"""The header names of the answer that is being relayed."""
+
+
+async def exchange(
+    session: aiohttp.ClientSession,
+    base_url: str,
+    head: RequestHead,
+    body: AsyncIterator[bytes] | None,
+    *,
+    context: ssl.SSLContext | None,
+) -> Response:
+    """Send the request to `base_url` (scheme://host[:port]) and return when the answer's head is there.
+
+    Raises: UpstreamFailed.
+    """
+    url = URL(base_url + head.target, encoded=True)
+    try:
+        answer = await session.request(
+            head.method,
+            url,
+            headers=CIMultiDict(head.headers),
+            data=body,
+            ssl=True if context is None else context,
+            allow_redirects=False,
+        )
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        raise UpstreamFailed(describe_failure(error)) from error
+
+    async def close() -> None:
+        if answer.content.at_eof():
+            answer.release()
+        else:
+            answer.close()
+
+    headers = end_to_end((name, value) for name, value in answer.headers.items())
+    return Response(answer.status, answer.reason or "", headers, answer.content.iter_any(), close)
+
+
+class HttpUpstream:
+    """A Service behind the Inway, spoken to over HTTP."""
+
+    def __init__(self, session: aiohttp.ClientSession, base_url: str) -> None:
+        self._session = session
+        self._base_url = base_url
+
+    async def send(
+        self, head: RequestHead, body: AsyncIterator[bytes] | None, authorization: Authorization
+    ) -> Response:
+        """See `Upstream`. The Service reads who calls from `Fsc-Authorization`, which is among the headers."""
+        del authorization
+        return await exchange(self._session, self._base_url, head, body, context=None)
+
+
+def request_head(request: web.BaseRequest, headers: Headers) -> RequestHead:
+    """The request as it goes on: method and target untouched, these headers."""
+    return RequestHead(request.method, request.raw_path, headers)
+
+
+def request_body(request: web.BaseRequest) -> AsyncIterator[bytes] | None:
+    """The body as it arrives; None when there is none."""
+    return request.content.iter_any() if request.can_read_body else None
+
+
+async def relay_answer(request: web.Request, response: Response, *, extra: Headers = ()) -> web.StreamResponse:
+    """Send `response` on to the client as it arrives, with `extra` headers.
+
+    When the upstream breaks off half-way the connection to the client is cut: it must not take half for whole.
+    """
+    added = {name.lower() for name, _ in extra}
+    headers = CIMultiDict((*(pair for pair in response.headers if pair[0].lower() not in added), *extra))
+    request[RELAYED] = frozenset(name.lower() for name in headers)
+    out = web.StreamResponse(status=response.status, reason=response.reason, headers=headers)
+    try:
+        await out.prepare(request)
+        async for chunk in response.body:
+            await out.write(chunk)
+        await out.write_eof()
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        if request.transport is not None:
+            request.transport.abort()
+        raise ConnectionResetError("the exchange broke off half-way") from error
+    finally:
+        await response.close()
+    return out
+
+
+async def leave_headers_alone(request: web.Request, response: web.StreamResponse) -> None:
+    """Signal `on_response_prepare`: what the server library adds to an answer that is relayed is taken away again."""
+    relayed = request.get(RELAYED)
+    if relayed is not None:
+        for name in ("Server", "Date", "Content-Type"):
+            if name.lower() not in relayed:
+                response.headers.popall(name, None)

@@ -1,0 +1,61 @@
+"""One hosted Peer while the program runs: its tenant, and the state its roles share."""
+
+import ssl
+from collections.abc import Callable
+
+from certs.custody import KeyPair
+from certs.identity import PeerId
+from clock import Clock
+from gateway.fsc.contract import ParsedContract
+from gateway.fsc.hashes import ContractHashes
+from gateway.fsc.signature import SignaturePayload, SignatureType, sign_contract
+from gateway.http.client import PeerClient
+from gateway.state.contract_store import ContractStore
+from gateway.state.own_certificates import OwnCertificates
+from gateway.state.peers import PeerBook
+from gateway.state.tenant import Tenant
+from gateway.state.transactions import TransactionRecords
+
+
+class LocalPeer:
+    """A Peer that this program hosts. `tenant` is replaced as a whole when the configuration changes."""
+
+    def __init__(
+        self,
+        tenant: Tenant,
+        *,
+        contracts: ContractStore,
+        peers: PeerBook,
+        certificates: OwnCertificates,
+        client: PeerClient,
+        log: TransactionRecords,
+        clock: Clock,
+        outgoing_context: Callable[[PeerId], ssl.SSLContext],
+    ) -> None:
+        self.tenant = tenant
+        self.contracts = contracts
+        self.peers = peers
+        self.certificates = certificates
+        self.client = client
+        self.log = log
+        self.clock = clock
+        self.outgoing_context = outgoing_context
+
+    @property
+    def peer_id(self) -> PeerId:
+        """Who we are in the Group."""
+        return self.tenant.peer_id
+
+    def signing_pair(self) -> KeyPair:
+        """The certificate that signs now. Raises: NoValidCertificate."""
+        return self.tenant.signing_pair(self.clock.now())
+
+    async def sign(self, parsed: ParsedContract, hashes: ContractHashes, kind: SignatureType) -> str:
+        """Our signature of this kind over the Contract, as a compact JWS. Raises: NoValidCertificate, StoreError.
+
+        Durability: the certificate is retained until the Contract ends before the signature exists.
+        """
+        pair = self.signing_pair()
+        await self.certificates.retain(pair, parsed.content.not_after)
+        payload = SignaturePayload(hashes.content_hash, kind, self.clock.now())
+        return sign_contract(payload, pair.private_key, pair.thumbprint)

@@ -1,0 +1,1 @@
+"""The transaction log: one record per direction, durable before anything is sent on (FSC Logging)."""

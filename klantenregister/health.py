@@ -1,0 +1,27 @@
+"""`/health/live` and `/health/ready`: whether the process runs, and whether it can serve now; no Peer is waited for."""
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from storage.errors import StoreError
+
+
+def health_app(*, is_open: Callable[[], bool], ping: Callable[[], Awaitable[None]]) -> web.Application:
+    """Health for an orchestrator. `is_open`: do all listeners accept; `ping` raises when a store cannot serve."""
+
+    async def live(_: web.Request) -> web.Response:
+        return web.json_response({"status": "live"})
+
+    async def ready(_: web.Request) -> web.Response:
+        if not is_open():
+            return web.json_response({"status": "unavailable", "reason": "starting or stopping"}, status=503)
+        try:
+            await ping()
+        except StoreError:
+            return web.json_response({"status": "unavailable", "reason": "the store cannot serve"}, status=503)
+        return web.json_response({"status": "ready"})
+
+    app = web.Application()
+    app.add_routes([web.get("/health/live", live), web.get("/health/ready", ready)])
+    return app

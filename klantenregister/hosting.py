@@ -1,0 +1,200 @@
+"""The Peers that this process hosts: made, replaced on reload, found by the name a connection asks for."""
+
+import ssl
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import aiohttp
+
+from certs.custody import KeyPair
+from certs.handshake import PeerContext
+from certs.identity import PeerId
+from certs.thumbprint import CertificateThumbprint
+from certs.tls import client_context, context_of, server_context, server_name_of
+from clock import Clock
+from config.settings import LimitsSettings, TimeoutSettings
+from gateway.fsc.names import host_and_port
+from gateway.http.client import PeerClient
+from gateway.manager.handlers import HostedManager
+from gateway.manager.upkeep import Upkeep
+from gateway.outway.handler import Outway
+from gateway.state.contract_store import ContractStore
+from gateway.state.local_peer import LocalPeer
+from gateway.state.own_certificates import OwnCertificates
+from gateway.state.peers import PeerBook
+from gateway.state.tenant import NoValidCertificate, Tenant
+from gateway.txlog.log import TRANSACTIONS, TransactionLog
+from klantenregister.stores import Stores
+
+_MAX_CONTEXTS = 1000
+
+
+class Role(StrEnum):
+    """The parts of the program that can run in processes of their own."""
+
+    MANAGER = "manager"
+    INWAY = "inway"
+    OUTWAY = "outway"
+    REGISTER = "register"
+    CONSOLE = "console"
+
+
+class Contexts:
+    """The TLS contexts of one tenant for its present certificate; a new certificate gets new ones."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._server: dict[CertificateThumbprint, PeerContext] = {}
+        self._client: dict[tuple[CertificateThumbprint, PeerId], PeerContext] = {}
+        self.tenant: Tenant | None = None
+
+    def use(self, tenant: Tenant) -> None:
+        """Make contexts for `tenant` as it is now: its trust or keys may have changed."""
+        self.tenant = tenant
+        self._server.clear()
+        self._client.clear()
+
+    def server(self) -> PeerContext:
+        """The context that answers. Raises: NoValidCertificate."""
+        tenant, pair = self._present()
+        if pair.thumbprint not in self._server:
+            self._server.clear()
+            group = tenant.group
+            self._server[pair.thumbprint] = server_context(pair, group.trust, group.subject_rule, clock=self._clock)
+        return self._server[pair.thumbprint]
+
+    def client(self, peer_id: PeerId) -> PeerContext:
+        """The context that calls `peer_id` and nobody else. Raises: NoValidCertificate."""
+        tenant, pair = self._present()
+        key = (pair.thumbprint, peer_id)
+        if key not in self._client:
+            if len(self._client) >= _MAX_CONTEXTS:
+                self._client.clear()
+            group = tenant.group
+            self._client[key] = client_context(
+                pair, group.trust, group.subject_rule, expected_peer=peer_id, clock=self._clock
+            )
+        return self._client[key]
+
+    def _present(self) -> tuple[Tenant, KeyPair]:
+        assert self.tenant is not None
+        return self.tenant, self.tenant.signing_pair(self._clock.now())
+
+
+@dataclass(frozen=True, slots=True)
+class HostedPeer:
+    """One tenant while it is hosted."""
+
+    peer: LocalPeer
+    contexts: Contexts
+    manager: HostedManager
+    outway: Outway
+
+    @property
+    def slug(self) -> str:
+        """How people name the tenant."""
+        return self.peer.tenant.slug
+
+
+async def host_peer(
+    tenant: Tenant,
+    stores: Stores,
+    sessions: "Sessions",
+    *,
+    clock: Clock,
+    limits: LimitsSettings,
+    timeouts: TimeoutSettings,
+) -> HostedPeer:
+    """Bring a tenant to life: what it holds is loaded, nothing is started yet. Raises: StoreUnavailable."""
+    contexts = Contexts(clock)
+    contexts.use(tenant)
+    documents = stores.documents.for_tenant(tenant.peer_id)
+    certificates = OwnCertificates(documents, token_ttl_s=tenant.group.token_ttl_s)
+    client = PeerClient(
+        sessions.peers,
+        contexts.client,
+        timeout_s=timeouts.peer_request_seconds,
+        max_body_bytes=limits.max_body_bytes,
+    )
+    peer = LocalPeer(
+        tenant,
+        contracts=ContractStore(documents, clock.now),
+        peers=PeerBook(documents),
+        certificates=certificates,
+        client=client,
+        log=TransactionLog(stores.logs.for_tenant(tenant.peer_id, TRANSACTIONS)),
+        clock=clock,
+        outgoing_context=contexts.client,
+    )
+    await certificates.load(tenant.key_pairs, now=clock.now())
+    await peer.contracts.load()
+    return HostedPeer(peer, contexts, HostedManager(peer, Upkeep(peer)), Outway(peer, sessions.peers))
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """The connections out of this process: to other Peers, and to the Services behind the Inways."""
+
+    peers: aiohttp.ClientSession
+    services: aiohttp.ClientSession
+
+
+class Hosts:
+    """The hosted Peers by slug, Peer ID and the names of their Managers and Inways."""
+
+    def __init__(self) -> None:
+        self._by_slug: dict[str, HostedPeer] = {}
+        self._by_peer_id: dict[PeerId, HostedPeer] = {}
+        self._by_name: dict[tuple[Role, str], HostedPeer] = {}
+
+    def replace(self, hosted: Iterable[HostedPeer]) -> None:
+        """From here on, host exactly these."""
+        peers = tuple(hosted)
+        self._by_slug = {one.slug: one for one in peers}
+        self._by_peer_id = {one.peer.peer_id: one for one in peers}
+        self._by_name = {
+            (role, host_and_port(address)[0]): one
+            for one in peers
+            for role, address in (
+                (Role.MANAGER, one.peer.tenant.manager_address),
+                (Role.INWAY, one.peer.tenant.inway_address),
+            )
+        }
+
+    def all(self) -> tuple[HostedPeer, ...]:
+        """Every hosted Peer."""
+        return tuple(self._by_slug.values())
+
+    def peer(self, peer_id: PeerId) -> LocalPeer | None:
+        """The hosted Peer with this Peer ID."""
+        hosted = self._by_peer_id.get(peer_id)
+        return None if hosted is None else hosted.peer
+
+    def managers(self) -> dict[str, HostedManager]:
+        """The Managers by slug."""
+        return {slug: one.manager for slug, one in self._by_slug.items()}
+
+    def peer_of(self, connection: ssl.SSLObject) -> LocalPeer | None:
+        """The Peer that an accepted connection is for: the one whose certificate answered."""
+        return self.peer(context_of(connection).owner.peer_id)
+
+    def manager_of(self, connection: ssl.SSLObject) -> HostedManager | None:
+        """The Manager that an accepted connection is for."""
+        hosted = self._by_peer_id.get(context_of(connection).owner.peer_id)
+        return None if hosted is None else hosted.manager
+
+    def role_of(self, connection: ssl.SSLObject, roles: frozenset[Role]) -> Role | None:
+        """Which of `roles` the name of the connection stands for."""
+        name = server_name_of(connection) or ""
+        return next((role for role in roles if (role, name) in self._by_name), None)
+
+    def select(self, name: str | None, roles: frozenset[Role]) -> PeerContext | None:
+        """The context for a handshake that asks for `name`; None refuses it."""
+        if name is None:
+            return None
+        hosted = next((self._by_name[role, name] for role in roles if (role, name) in self._by_name), None)
+        try:
+            return None if hosted is None else hosted.contexts.server()
+        except NoValidCertificate:
+            return None

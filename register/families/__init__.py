@@ -1,0 +1,1 @@
+"""The API families: thin declarations over the core, one package each."""

@@ -1,0 +1,1 @@
+"""Klantinteracties 0.9.0 (REGISTER.md section 7)."""

@@ -1,0 +1,1 @@
+"""The core records of the register and their rules: pure code, no I/O, no API shapes."""

@@ -1,0 +1,116 @@
+"""The tables of the embedded log and the SQL that reads them.
+
+A kind of log is a table with a column per key, and an index per indexed key that ends in the instant: a page of the
+entries of one key, newest first, is then one walk along an index.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+
+from storage.log import KeyIn, LogCondition, LogKind, LogQuery
+from storage.log_checks import alternatives
+from storage.paging import LogPosition
+from storage.sqlite_query import Sql, any_of, joined, one_of
+from storage.sqlite_schema import quoted
+
+LOG_LAYOUT = 1
+"""Version of the arrangement below; a change that older programs cannot read counts it up."""
+
+_LAST_SEQUENCE = 2**63 - 1
+
+
+def table(kind: LogKind) -> str:
+    """The table of a kind."""
+    return quoted("log", kind.name)
+
+
+def insert_sql(kind: LogKind) -> str:
+    """Add an entry: tenant, instant, id, body, then the keys."""
+    columns = ", ".join(["tenant", "at_ms", "id", "body", *(_column(key) for key in kind.keys)])
+    return f"INSERT INTO {table(kind)} ({columns}) VALUES ({', '.join('?' * (4 + len(kind.keys)))})"  # noqa: S608
+
+
+def page_sql(tenant: str, kind: LogKind, query: LogQuery, after: LogPosition | None, worker: int) -> Sql:
+    """The rows (instant, sequence, id, body, keys...) of one worker's file, one more than the page holds."""
+    conditions = [Sql("t.tenant = ?", (tenant,)), *(_condition(tenant, each) for each in query.where)]
+    if query.after_ms is not None:
+        conditions.append(Sql("t.at_ms > ?", (query.after_ms,)))
+    if query.before_ms is not None:
+        conditions.append(Sql("t.at_ms < ?", (query.before_ms,)))
+    if after is not None:
+        sign = ">" if query.ascending else "<"
+        conditions.append(Sql(f"(t.at_ms, t.sequence) {sign} (?, ?)", (after.at_ms, _sequence_in(worker, after))))
+    where = joined(" AND ", conditions)
+    direction = "ASC" if query.ascending else "DESC"
+    order = f"t.at_ms {direction}, t.sequence {direction}"
+    columns = ", ".join(["t.at_ms", "t.sequence", "t.id", "t.body", *(f"t.{_column(key)}" for key in kind.keys)])
+    return Sql(
+        f"WITH page AS MATERIALIZED (SELECT t.sequence FROM {table(kind)} AS t WHERE {where.text} "  # noqa: S608
+        f"ORDER BY {order} LIMIT ?) SELECT {columns} FROM page CROSS JOIN {table(kind)} AS t "
+        f"ON t.sequence = page.sequence ORDER BY {order}",
+        (*where.values, query.limit + 1),
+    )
+
+
+def delete_sql(tenant: str, kind: LogKind, before_ms: int, rows: int) -> Sql:
+    """Remove at most `rows` entries older than an instant."""
+    return Sql(
+        f"DELETE FROM {table(kind)} WHERE sequence IN "  # noqa: S608
+        f"(SELECT sequence FROM {table(kind)} WHERE tenant = ? AND at_ms < ? LIMIT ?)",
+        (tenant, before_ms, rows),
+    )
+
+
+def extend_tables(connection: sqlite3.Connection, kinds: Sequence[LogKind]) -> None:
+    """Make or extend what the kinds need, under an exclusive lock, all or nothing."""
+    if _has_all(connection, kinds):
+        return
+    connection.execute("BEGIN EXCLUSIVE")
+    for kind in kinds:
+        connection.execute(
+            f"CREATE TABLE IF NOT EXISTS {table(kind)} (sequence INTEGER PRIMARY KEY, tenant TEXT NOT NULL, "
+            "at_ms INTEGER NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL)"
+        )
+        present = _columns(connection, kind)
+        for key in kind.keys:
+            if _column(key) not in present:
+                connection.execute(f"ALTER TABLE {table(kind)} ADD COLUMN {_column(key)} TEXT")
+        for name, columns in _indexes(kind).items():
+            connection.execute(f"CREATE INDEX IF NOT EXISTS {name} ON {table(kind)} ({columns})")
+    connection.execute("COMMIT")
+
+
+def _has_all(connection: sqlite3.Connection, kinds: Sequence[LogKind]) -> bool:
+    names = {quoted(name) for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    return all(
+        names.issuperset(_indexes(kind)) and _columns(connection, kind).issuperset(map(_column, kind.keys))
+        for kind in kinds
+    )
+
+
+def _columns(connection: sqlite3.Connection, kind: LogKind) -> set[str]:
+    return {quoted(row[1]) for row in connection.execute(f"PRAGMA table_info({table(kind)})")}
+
+
+def _indexes(kind: LogKind) -> dict[str, str]:
+    by_key = {quoted("index", kind.name, key): f"tenant, {_column(key)}, at_ms" for key in kind.indexed}
+    return {quoted("index", kind.name): "tenant, at_ms", **by_key}
+
+
+def _column(key: str) -> str:
+    return quoted("key", key)
+
+
+def _condition(tenant: str, condition: LogCondition) -> Sql:
+    if isinstance(condition, KeyIn):
+        return one_of(f"t.{_column(condition.key)}", condition.values)
+    choices = [one_of(f"t.{_column(one.key)}", one.values) for one in alternatives(condition)]
+    # Each alternative names the tenant, so that each can use an index of its own.
+    return any_of([Sql(f"(t.tenant = ? AND {choice.text})", (tenant, *choice.values)) for choice in choices])
+
+
+def _sequence_in(worker: int, after: LogPosition) -> int:
+    """The position's place in this worker's file: entries of one instant stand in the order of their workers."""
+    if worker == after.worker:
+        return after.sequence
+    return _LAST_SEQUENCE if worker < after.worker else -1
