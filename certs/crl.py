@@ -42,9 +42,9 @@ class RevocationList:
 
     def is_signed_by(self, issuer: x509.Certificate) -> bool:
         """Tell whether `issuer` made this list: the same name, the right to sign lists, and the signature."""
-        if self.issuer != issuer.subject or not _may_sign_lists(issuer):
-            return False
         try:
+            if self.issuer != issuer.subject or not _may_sign_lists(issuer):
+                return False
             key = issuer.public_key()
             return isinstance(key, _SIGNING_KEYS) and self.crl.is_signature_valid(key)
         except (ValueError, TypeError, UnsupportedAlgorithm):

@@ -149,7 +149,7 @@ class GroupContext(ssl.SSLContext):
 
     sslobject_class = PeerConnection
 
-    def __init__(self, protocol: int) -> None:
+    def __init__(self, protocol: int) -> None:  # ssl.SSLContext takes the protocol in __new__
         super().__init__()
         self._issuers = KnownIssuers()
 

@@ -154,12 +154,10 @@ class TrustStore:
                     f"the certificate of {readable_name(certificate)} was revoked by {readable_name(issuer)}"
                 )
             # 3. Not listed is good only by a list that is current and covers this certificate.
-            if self.mode is RevocationMode.HARD and not any(
-                crl.is_current(now) and crl.covers(certificate) for crl in lists
-            ):
+            if self.mode is RevocationMode.HARD and (lack := _lack_of(lists, certificate, now)):
                 raise RevocationUnknown(
                     f"whether the certificate of {readable_name(certificate)} is revoked is unknown: "
-                    f"the CRL of {readable_name(issuer)} is {'stale' if lists else 'missing'}"
+                    f"the CRL of {readable_name(issuer)} {lack}"
                 )
 
     def revocation_status(self, now: int) -> tuple[RevocationStatus, ...]:
@@ -217,6 +215,16 @@ def parse_anchors(data: bytes) -> tuple[x509.Certificate, ...]:
                 f"the certificate of {readable_name(anchor)} is no CA (basic constraints): a Trust Anchor must be one"
             )
     return anchors
+
+
+def _lack_of(lists: Sequence[RevocationList], certificate: x509.Certificate, now: int) -> str | None:
+    """Say why absence from these lists proves nothing; None when it does."""
+    if not lists:
+        return "is missing"
+    current = [crl for crl in lists if crl.is_current(now)]
+    if not current:
+        return "is stale"
+    return None if any(crl.covers(certificate) for crl in current) else "does not cover it"
 
 
 def _status_of(issuer: str, lists: Sequence[RevocationList], now: int) -> RevocationStatus:

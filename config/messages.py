@@ -26,6 +26,7 @@ _SENTENCES: Final[dict[str, str]] = {
     "int_type": _WHOLE_NUMBER,
     "finite_number": _WHOLE_NUMBER,
     "tuple_type": _LIST,
+    "dict_type": _MAPPING,
     "mapping_type": _MAPPING,
     "model_type": _MAPPING,
     "model_attributes_type": _MAPPING,

@@ -1,8 +1,9 @@
 """YAML text to plain values, with the line of each: strict, bounded and without surprises.
 
-Reads the parser's events itself, so that nothing is constructed that was not asked for. Scalars follow the core schema
-of YAML 1.2: `no` and `off` are text, a date is text, `017` is seventeen. Duplicate keys, tags and merge keys are
-errors. Depth and size are bounded, also the size that aliases would grow to.
+Reads the parser's events itself, so that nothing is constructed that was not asked for. A plain scalar is a boolean or
+null as in YAML 1.2 and a number as in JSON. All else is text: `no`, `off`, a date, and digits that begin with a zero,
+on which YAML 1.1 and 1.2 disagree and which would lose their zeros. Duplicate keys, tags and merge keys are errors.
+Depth and size are bounded, also the size that aliases would grow to.
 """
 
 import re
@@ -25,9 +26,8 @@ _CONSTANTS: Final[Mapping[str, bool | None]] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
-_DECIMAL = re.compile(r"[-+]?[0-9]{1,300}")
-_BASED = re.compile(r"0o[0-7]{1,300}|0x[0-9a-fA-F]{1,300}")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,300})")
+_FLOAT = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 
 _Container: TypeAlias = list[JsonValue] | dict[str, JsonValue]
 
@@ -51,7 +51,7 @@ def parse_yaml(text: str, *, name: str) -> YamlDocument:
             builder.take(event)
     except yaml.MarkedYAMLError as error:
         raise ConfigError([Problem(name, _syntax_message(error))]) from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeError) as error:
         raise ConfigError(
             [Problem(name, "holds characters that YAML does not allow: save it as UTF-8 text")]
         ) from error
@@ -189,10 +189,8 @@ def _scalar(event: yaml.ScalarEvent) -> JsonValue:
         return text
     if text in _CONSTANTS:
         return _CONSTANTS[text]
-    if _DECIMAL.fullmatch(text):
+    if _INTEGER.fullmatch(text):
         return int(text)
-    if _BASED.fullmatch(text):
-        return int(text, 0)
     return float(text) if _FLOAT.fullmatch(text) else text
 
 

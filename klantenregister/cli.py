@@ -2,44 +2,46 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from importlib import import_module
 
 from klantenregister import __version__
-from klantenregister.commands import (
-    accounts,
-    check_config,
-    config_schema,
-    contracts,
-    demo,
-    hash,
-    logs,
-    peers,
-    pki,
-    serve,
-    services,
-)
 from klantenregister.errors import CommandError
 
-COMMANDS = (serve, demo, check_config, config_schema, pki, contracts, peers, services, logs, hash, accounts)
+COMMANDS = (
+    "serve",
+    "demo",
+    "check-config",
+    "config-schema",
+    "pki",
+    "contracts",
+    "peers",
+    "services",
+    "logs",
+    "hash",
+    "accounts",
+)
 INTERRUPTED = 130
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of all subcommands."""
+def build_parser(names: Iterable[str] = COMMANDS) -> argparse.ArgumentParser:
+    """The parser of these subcommands; the modules of the others are not even loaded."""
     parser = argparse.ArgumentParser(
         prog="klantenregister",
         description="FSC federation gateway and klantregister: Manager, Inway, Outway and the VNG klant APIs.",
     )
     parser.add_argument("--version", action="version", version=f"klantenregister {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in COMMANDS:
-        command.register(commands)
+    for name in names:
+        import_module(f"klantenregister.commands.{name.replace('-', '_')}").register(commands)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand and return its exit code: 0 done, 1 failed, 2 wrong usage or configuration."""
-    arguments = build_parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else list(argv)
+    chosen = words[:1] if words[:1] and words[0] in COMMANDS else COMMANDS
+    arguments = build_parser(chosen).parse_args(words)
     try:
         code: int = arguments.run(arguments)
     except CommandError as error:

@@ -248,7 +248,7 @@ class MemoryTenantLog:
         """Keep the entries. Raises: StoreUnavailable; ValueError as `check_entries`."""
         stored = self._store.entries_of(self._tenant, self._kind)
         check_entries(self._kind, entries)
-        copies = [_copied(entry) for entry in entries]
+        copies = [_copied(self._kind, entry) for entry in entries]
         stored.update({self._store.next_position(entry.at_ms): entry for entry in copies})
 
     async def find(self, query: LogQuery) -> LogPage:
@@ -263,7 +263,7 @@ class MemoryTenantLog:
             positions = [at for at in positions if (at > after if query.ascending else at < after)]
         page = positions[: query.limit]
         return LogPage(
-            tuple(_copied(stored[at]) for at in page),
+            tuple(_copied(self._kind, stored[at]) for at in page),
             log_cursor(self._tenant, self._kind.name, query.ascending, page[-1]) if len(positions) > len(page) else "",
         )
 
@@ -276,13 +276,15 @@ class MemoryTenantLog:
         return len(old)
 
 
-def _copied(entry: LogEntry) -> LogEntry:
-    return LogEntry(entry.id, entry.at_ms, dict(entry.keys), parse_body(render_body(entry.body)))
+def _copied(kind: LogKind, entry: LogEntry) -> LogEntry:
+    # An entry may be older than a key that the kind declares now.
+    keys = {key: entry.keys.get(key) for key in kind.keys}
+    return LogEntry(entry.id, entry.at_ms, keys, parse_body(render_body(entry.body)))
 
 
 def _satisfies(entry: LogEntry, query: LogQuery) -> bool:
     return (
         (query.after_ms is None or entry.at_ms > query.after_ms)
         and (query.before_ms is None or entry.at_ms < query.before_ms)
-        and all(any(entry.keys[one.key] in one.values for one in alternatives(each)) for each in query.where)
+        and all(any(entry.keys.get(one.key) in one.values for one in alternatives(each)) for each in query.where)
     )

@@ -49,7 +49,7 @@ def _by(parse: Callable[[str], T]) -> PlainValidator:
             return parse(str(value))
         if isinstance(value, int | float) and not isinstance(value, bool):
             parse(str(value))
-            raise ValueError("must be text: put it in quotes, or its leading zeros are lost")
+            raise ValueError("must be text: put it in quotes, so that leading zeros are kept")
         raise ValueError("must be text")
 
     return PlainValidator(validate)

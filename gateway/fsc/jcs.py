@@ -20,7 +20,9 @@ JsonObject: TypeAlias = dict[str, Any]
 MAX_DEPTH = 64
 MAX_NUMBER = 2**53 - 1
 
-_MAX_NUMBER_LENGTH = 400
+_MAX_INTEGER_LENGTH = len(str(-MAX_NUMBER))
+_MAX_DECIMAL_LENGTH = 400
+_NUMBERS_AND_LITERALS = (int, float, bool, type(None))
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -41,8 +43,8 @@ def parse_json(data: bytes, *, max_depth: int = MAX_DEPTH) -> JsonObject:
         value = json.loads(
             data.decode(),
             object_pairs_hook=_Members,
-            parse_int=_parse_number,
-            parse_float=_parse_number,
+            parse_int=_parse_integer,
+            parse_float=_parse_decimal,
             parse_constant=_refuse_constant,
         )
     except UnicodeDecodeError as error:
@@ -92,7 +94,10 @@ def _value(value: Any, path: tuple[str | int, ...], max_depth: int) -> Any:
         return _object(value, path, max_depth)
     if isinstance(value, list):
         _check_depth(path, max_depth)
-        return [_value(item, (*path, index), max_depth) for index, item in enumerate(value)]
+        return [
+            item if isinstance(item, _NUMBERS_AND_LITERALS) else _value(item, (*path, index), max_depth)
+            for index, item in enumerate(value)
+        ]
     if isinstance(value, str):
         _check_text(value, path)
     return value
@@ -108,12 +113,24 @@ def _check_text(text: str, path: tuple[str | int, ...]) -> None:
         raise InvalidRequest(f"the JSON has half a surrogate pair at {json_pointer(path)}")
 
 
-def _parse_number(literal: str) -> int | float:
-    if len(literal) <= _MAX_NUMBER_LENGTH:
+def _parse_integer(literal: str) -> int:
+    if len(literal) <= _MAX_INTEGER_LENGTH:
+        number = int(literal)
+        if -MAX_NUMBER <= number <= MAX_NUMBER:
+            return number
+    raise _too_large(literal)
+
+
+def _parse_decimal(literal: str) -> float:
+    if len(literal) <= _MAX_DECIMAL_LENGTH:
         number = float(literal)
         if abs(number) <= MAX_NUMBER:
-            return int(literal) if literal.lstrip("-").isdigit() else number
-    raise InvalidRequest(
+            return number
+    raise _too_large(literal)
+
+
+def _too_large(literal: str) -> InvalidRequest:
+    return InvalidRequest(
         f"the JSON has the number {quoted(literal, 40)}: larger or longer than a double can hold exactly"
     )
 

@@ -166,7 +166,7 @@ def _json_part(part: str, name: str) -> JsonObject:
     try:
         return parse_json(_decode(part, name))
     except InvalidRequest as error:
-        raise MalformedJws(f"has a {name} that is not a JSON object: {error}") from error
+        raise MalformedJws(f"has a {name} that cannot be read: {error}") from error
 
 
 def _decode(part: str, name: str) -> bytes:

@@ -65,7 +65,8 @@ def parse_service_name(text: str) -> ServiceName:
 def parse_domain_name(text: str) -> str:
     """Read a domain name into lower case, without a final dot."""
     name = text.lower().removesuffix(".")
-    if len(name) > MAX_DOMAIN_NAME_LENGTH or not all(_LABEL.fullmatch(label) for label in name.split(".")):
+    labels_fit = all(_LABEL.fullmatch(label) for label in name.split("."))
+    if not (text.isascii() and labels_fit and len(name) <= MAX_DOMAIN_NAME_LENGTH):
         raise ValueError("is not a domain name")
     return name
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from certs.custody import KeyPair, PrivateKey
@@ -47,3 +48,24 @@ def peer_subject(peer_id: str = "00000001823288444000", name: str = "Gemeente Vo
     return x509.Name(
         [x509.NameAttribute(NameOID.SERIAL_NUMBER, peer_id), x509.NameAttribute(NameOID.ORGANIZATION_NAME, name)]
     )
+
+
+def scope(
+    *,
+    full_name: list[x509.GeneralName] | None = None,
+    users: bool = False,
+    authorities: bool = False,
+    reasons: frozenset[x509.ReasonFlags] | None = None,
+    indirect: bool = False,
+    attributes: bool = False,
+) -> x509.IssuingDistributionPoint:
+    return x509.IssuingDistributionPoint(full_name, None, users, authorities, reasons, indirect, attributes)
+
+
+def crl_with(issuer: KeyPair, *extensions: x509.ExtensionType) -> bytes:
+    now = datetime.now(UTC)
+    builder = x509.CertificateRevocationListBuilder().issuer_name(issuer.certificate.subject)
+    builder = builder.last_update(now).next_update(now + timedelta(days=1))
+    for extension in extensions:
+        builder = builder.add_extension(extension, critical=True)
+    return builder.sign(issuer.private_key, hashes.SHA256()).public_bytes(Encoding.DER)

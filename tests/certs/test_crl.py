@@ -1,10 +1,7 @@
 """Reading CRLs, and what one list may say about one certificate."""
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,31 +10,10 @@ from certs.authority import DevelopmentAuthority
 from certs.crl import RevocationList, is_authority, parse_crls
 from certs.custody import KeyPair
 from certs.errors import InvalidTrustMaterial
-from tests.certs.material import peer_subject, signed
+from tests.certs.material import crl_with, peer_subject, scope, self_signed, signed
 
 POINT = x509.UniformResourceIdentifier("http://crl.example.test/a.crl")
 OTHER_POINT = x509.UniformResourceIdentifier("http://crl.example.test/b.crl")
-
-
-def scope(
-    *,
-    full_name: list[x509.GeneralName] | None = None,
-    users: bool = False,
-    authorities: bool = False,
-    reasons: frozenset[x509.ReasonFlags] | None = None,
-    indirect: bool = False,
-    attributes: bool = False,
-) -> x509.IssuingDistributionPoint:
-    return x509.IssuingDistributionPoint(full_name, None, users, authorities, reasons, indirect, attributes)
-
-
-def crl_with(issuer: KeyPair, *extensions: x509.ExtensionType) -> bytes:
-    now = datetime.now(UTC)
-    builder = x509.CertificateRevocationListBuilder().issuer_name(issuer.certificate.subject)
-    builder = builder.last_update(now).next_update(now + timedelta(days=1))
-    for extension in extensions:
-        builder = builder.add_extension(extension, critical=True)
-    return builder.sign(issuer.private_key, hashes.SHA256()).public_bytes(Encoding.DER)
 
 
 def only(data: bytes) -> RevocationList:
@@ -94,6 +70,8 @@ def test_the_issuer_is_known_by_name_right_and_signature(
     assert crl.is_signed_by(authority.intermediate.certificate)
     assert not crl.is_signed_by(authority.root.certificate)
     assert not crl.is_signed_by(stranger.intermediate.certificate), "the same name, another key"
+    renamed = self_signed(peer_subject(), private_key=authority.intermediate.private_key)
+    assert not crl.is_signed_by(renamed.certificate), "the same key, another name"
     no_lists = x509.KeyUsage(True, False, False, False, False, True, False, False, False)
     issuer = signed(peer_subject(), authority.root, extensions=[no_lists])
     assert not only(crl_with(issuer)).is_signed_by(issuer.certificate), "may sign certificates, not lists"

@@ -5,6 +5,7 @@ import socket
 import ssl
 
 import pytest
+from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from certs.authority import DevelopmentAuthority
@@ -31,6 +32,8 @@ from tests.certs.wire import VERSIONS, Ends, client_hello, plain_client, shake
 
 RULE = SubjectRule()
 NAME = "inway.elders.localhost"
+# What either end may be the first to say when OpenSSL refuses a certificate.
+REFUSED = "(?i)alert|certificate verify failed|did not return a certificate"
 
 
 @pytest.fixture
@@ -65,7 +68,7 @@ class TestRefusals:
     def test_a_subject_that_names_no_peer(
         self, authority: DevelopmentAuthority, trust: TrustStore, server: PeerContext, version: ssl.TLSVersion
     ) -> None:
-        twice = peer_subject("00000001950428139000").get_attributes_for_oid(NameOID.SERIAL_NUMBER)
+        twice = [x509.NameAttribute(NameOID.SERIAL_NUMBER, PROVIDER_ID)]
         pair = authority.issue(peer_id=CONSUMER_ID, name="Peer", dns_names=["a.test"], extra_subject=twice)
         client = plain_client(pair, trust.anchors_pem(), version)
         assert isinstance(refused_by_server(Ends(server, client, NAME)), InvalidSubject)
@@ -131,7 +134,7 @@ class TestRefusals:
         own = self_signed(peer_subject())
         for pair in (expired, foreign, own, None):
             ends = Ends(server, plain_client(pair, trust.anchors_pem(), version), NAME)
-            with pytest.raises(ssl.SSLError, match=r"alert|unknown ca|certificate required|handshake failure"):
+            with pytest.raises(ssl.SSLError, match=REFUSED):
                 ends.shake()
             assert ends.server.peer is None
 
@@ -283,12 +286,12 @@ def test_bytes_that_are_no_tls_fail_at_once(server: PeerContext) -> None:
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     connection = server.wrap_bio(incoming, outgoing, server_side=True)
     incoming.write(b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n")
-    with pytest.raises(ssl.SSLError):
-        for _ in range(2):
-            try:
-                connection.do_handshake()
-            except ssl.SSLWantReadError:
-                assert outgoing.read()
+    with pytest.raises(ssl.SSLError) as failed:
+        connection.do_handshake()
+    if isinstance(failed.value, ssl.SSLWantReadError):
+        assert outgoing.read(), "waits for nothing but to send an alert"
+        with pytest.raises(ssl.SSLError, match=r"(?i)http request|wrong version"):
+            connection.do_handshake()
 
 
 def test_a_handshake_that_nobody_switched_has_no_policy(

@@ -19,7 +19,7 @@ from certs.errors import (
 from certs.issuing import DAY_S
 from certs.trust import MAX_INTERMEDIATES, CrlState, RevocationMode, RevocationStatus, TrustStore, parse_anchors
 from tests.certs.conftest import CONSUMER_ID
-from tests.certs.material import peer_subject, self_signed, signed
+from tests.certs.material import crl_with, peer_subject, scope, self_signed, signed
 
 # A leaf that openssl signed with SHA-1, and its root; both valid for a hundred years.
 SHA1_CHAIN = x509.load_pem_x509_certificates(
@@ -44,6 +44,30 @@ BBgwFoAU10Ju4bSiXq/5MRsSUawA9vmy89owDwYDVR0TAQH/BAUwAwEB/zAKBggq
 hkjOPQQDAgNIADBFAiEA3mH/pd2Zi6zSEq7/CAy5BKp3zLPcXPE6opNBmnCrm0cC
 IHkEoFaqaCDYEoiUouWno47WhgQgICZDq6gQsah6ww2j
 -----END CERTIFICATE-----"""
+)
+# The other way round: a leaf signed with SHA-256 by a root that signed itself with SHA-1.
+SHA1_ROOT_CHAIN = x509.load_pem_x509_certificates(
+    b"""\
+-----BEGIN CERTIFICATE-----
+MIIBODCB3wIBCDAKBggqhkjOPQQDAjATMREwDwYDVQQDDAhvbGQgcm9vdDAgFw0y
+NjExMjMxNzA2NTlaGA8yMTI2MTAzMDE3MDY1OVowPDEdMBsGA1UEBRMUMDAwMDAw
+MDE4MjMyODg0NDQwMDAxGzAZBgNVBAoMEkdlbWVlbnRlIFZvb3JiZWVsZDBZMBMG
+ByqGSM49AgEGCCqGSM49AwEHA0IABHd5YnAy4iFxigdd3YQWsyIpIrF/v9k1j5SL
+2oa0LQ7hR3cA9UYud62xxJanC+CRiGFAqkrcT9Uuzm6WxcZe7CowCgYIKoZIzj0E
+AwIDSAAwRQIhAOzUzqTJeZid/YbrML+pVf3j3xbb+CxDVr8lJ5GEYog4AiAOUKo/
+iCtr7zNMALmYNCR9N7YWd57QS05Yk5F3gzxjrw==
+-----END CERTIFICATE-----
+-----BEGIN CERTIFICATE-----
+MIIBfDCCASKgAwIBAgIUNjoRiKV6oCL5xt1wVzRmsNbZqkcwCQYHKoZIzj0EATAT
+MREwDwYDVQQDDAhvbGQgcm9vdDAgFw0yNjExMjMxNzA2NTlaGA8yMTI2MTAzMDE3
+MDY1OVowEzERMA8GA1UEAwwIb2xkIHJvb3QwWTATBgcqhkjOPQIBBggqhkjOPQMB
+BwNCAATmAGQtzVo6E3qtoE+rc4ImM5IQTlG3Zts1Y6n6RtCaQqcPPARKKuZW9Sa7
+Na53HOQkfWO3lRG/I/3vLXN6pj0Jo1MwUTAdBgNVHQ4EFgQULoZ/QfBOgeJvNBeS
+39DRDEQWYekwHwYDVR0jBBgwFoAULoZ/QfBOgeJvNBeS39DRDEQWYekwDwYDVR0T
+AQH/BAUwAwEB/zAJBgcqhkjOPQQBA0kAMEYCIQDTpSdlq6viVLwm2tFjeXk0FYIK
+7aMq5vEcl1ij/e9q2QIhAPIEtCf6jSSHFKrHHhLRn1vzs+c1giRbOd3C3aVkqTAC
+-----END CERTIFICATE-----
+"""
 )
 CA = x509.BasicConstraints(ca=True, path_length=None)
 
@@ -160,6 +184,12 @@ class TestChain:
         with pytest.raises(UntrustedCertificate, match="too weak"):
             TrustStore.from_pem([root.public_bytes(Encoding.PEM)]).verify_chain(leaf, now=now)
 
+    def test_the_signature_of_an_anchor_does_not_matter(self, now: int) -> None:
+        leaf, root = SHA1_ROOT_CHAIN
+        assert isinstance(root.signature_hash_algorithm, hashes.SHA1)
+        store = TrustStore.from_pem([root.public_bytes(Encoding.PEM)])
+        assert store.verify_chain(leaf, now=now) == (leaf, root)
+
     def test_a_peer_does_not_set_the_amount_of_work(self, authority: DevelopmentAuthority, now: int) -> None:
         pair = issue(authority)
         many = [authority.intermediate.certificate] * (MAX_INTERMEDIATES + 1)
@@ -204,20 +234,30 @@ class TestRevocation:
         with pytest.raises(CertificateRevoked):
             store.verify_chain(pair.certificate, pair.chain[1:], now=now)
 
-    @pytest.mark.parametrize("case", ["no list", "no list of the root", "stale", "forged"])
+    @pytest.mark.parametrize(
+        ("case", "says"),
+        [
+            ("no list", "own development CA is missing"),
+            ("no list of the root", "own development root is missing"),
+            ("stale", "own development CA is stale"),
+            ("forged", "own development CA is missing"),
+            ("for CAs only", "own development CA does not cover it"),
+        ],
+    )
     def test_unknown_is_tolerated_in_soft_and_refused_in_hard(
-        self, own: DevelopmentAuthority, stranger: DevelopmentAuthority, now: int, case: str
+        self, own: DevelopmentAuthority, now: int, case: str, says: str
     ) -> None:
-        forger = DevelopmentAuthority(own.root, stranger.intermediate, now=now)
+        forger = DevelopmentAuthority.create("own", now=now)
         crls = {
             "no list": (),
             "no list of the root": (own.crl_pem(),),
             "stale": (own.crl_pem(next_update=now - 1), own.root_crl_pem()),
+            "for CAs only": (crl_with(own.intermediate, scope(authorities=True)), own.root_crl_pem()),
             "forged": (forger.crl_pem(), own.root_crl_pem()),
         }[case]
         pair = issue(own)
         trust_in(own, RevocationMode.SOFT, *crls).verify_chain(pair.certificate, pair.chain[1:], now=now)
-        with pytest.raises(RevocationUnknown, match="stale" if case == "stale" else "missing"):
+        with pytest.raises(RevocationUnknown, match=says):
             trust_in(own, RevocationMode.HARD, *crls).verify_chain(pair.certificate, pair.chain[1:], now=now)
 
     def test_a_list_that_another_ca_forged_revokes_nobody(

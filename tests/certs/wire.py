@@ -5,7 +5,8 @@ import ssl
 from dataclasses import dataclass
 
 from certs.custody import KeyPair
-from certs.tls import GroupContext, PeerConnection, load_pair
+from certs.handshake import GroupContext, PeerConnection
+from certs.tls import load_pair
 
 VERSIONS = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
 

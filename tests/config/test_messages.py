@@ -32,7 +32,7 @@ def problems(value: Any) -> dict[str, str]:
         (
             document(tenant(peer_id=1823288444000)),
             "tenants[0].peer_id",
-            "put it in quotes, or its leading zeros are lost",
+            "put it in quotes, so that leading zeros are kept",
         ),
         (document(tenant(peer_id=12)), "tenants[0].peer_id", "a Peer ID has 3 to 255 characters"),
         (document(tenant(name=True)), "tenants[0].name", "must be text"),

@@ -1,10 +1,12 @@
 import pytest
+from pydantic import JsonValue
 
 from config.errors import Location
 from config.models.section import Section
 from config.settings import (
     AcceptRule,
     ApplicationSettings,
+    ConnectionSettings,
     GroupSettings,
     RevocationSettings,
     ServiceReference,
@@ -35,8 +37,6 @@ def test_shape_of_a_key(section: type[Section], key: str, shape: FieldShape | No
 
 
 def test_free_objects_are_neither_section_nor_scalar() -> None:
-    from config.settings import ConnectionSettings
-
     assert shape_of(ConnectionSettings, "properties") == FieldShape(None, is_list=False, is_scalar=False)
 
 
@@ -61,7 +61,7 @@ def test_section_at(location: Location, section: type[Section] | None) -> None:
 
 
 def test_walk_finds_the_sections_among_whatever_else_is_there() -> None:
-    value = {
+    value: JsonValue = {
         "group": {"revocation": {}, "directories": "wrong"},
         "tenants": [{"applications": [{"id": "x"}, 5]}, None, "wrong"],
         "unknown": {"group": {}},

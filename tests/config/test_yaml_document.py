@@ -23,11 +23,12 @@ def value_of(text: str) -> JsonValue:
         ("# only a comment\n", None),
         ("~", None),
         ("a:", {"a": None}),
-        ("a: [1, -2, 0x1F, 0o17, 1.5, 1e3, .5]", {"a": [1, -2, 31, 15, 1.5, 1000.0, 0.5]}),
+        ("a: [1, -2, 0, 1.5, 1e3, -1.0e+3]", {"a": [1, -2, 0, 1.5, 1000.0, -1000.0]}),
+        ("a: [0x1F, 0o17, .5, +1, 1.]", {"a": ["0x1F", "0o17", ".5", "+1", "1."]}),
         ("a: [true, False, TRUE]", {"a": [True, False, True]}),
         ("a: [yes, no, on, off, y]", {"a": ["yes", "no", "on", "off", "y"]}),
         ("a: [2026-01-31, 12:30:45, 1_000, .nan, .inf]", {"a": ["2026-01-31", "12:30:45", "1_000", ".nan", ".inf"]}),
-        ("a: [007, 00000001823288444000]", {"a": [7, 1823288444000]}),
+        ("a: [007, 00000001823288444000]", {"a": ["007", "00000001823288444000"]}),
         ("a: ['007', \"true\", 'null', '']", {"a": ["007", "true", "null", ""]}),
         ("1: x\ntrue: y\n", {"1": "x", "true": "y"}),
         ("a: |\n  two\n  lines\n", {"a": "two\nlines\n"}),
@@ -122,11 +123,10 @@ def test_a_syntax_error_does_not_repeat_the_text() -> None:
     assert "geheim" not in str(refusal.value)
 
 
-@given(st.text(st.sampled_from("ab:-?[]{}#&*!|>'\"%@`, \n\t~01.<\ud800\x00"), max_size=60) | st.text(max_size=60))
+@given(st.text(st.sampled_from("ab:-?[]{}\\u#&*!|>'\"%@`, \n\t~01.<\ud800\x00"), max_size=60) | st.text(max_size=60))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:
         value = value_of(text)
-    except ConfigError as error:
-        assert error.problems
+    except ConfigError:
         return
-    json.dumps(value)
+    assert json.loads(json.dumps(value)) == value

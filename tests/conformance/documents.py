@@ -21,7 +21,7 @@ from storage.documents import (
 from storage.errors import Conflict, StoreUnavailable
 from tests.conformance.documents_find import FindingDocuments
 from tests.conformance.documents_model import DocumentsAgainstModel
-from tests.conformance.samples import BARE, COLLECTIONS, NOTES, OTHER_TENANT, PEOPLE, TENANT, DocumentBackend
+from tests.conformance.samples import BARE, COLLECTIONS, NOTES, OTHER_TENANT, PEOPLE, TENANT, DocumentBackend, refused
 
 STALE = Revision("0000000000000000")
 
@@ -138,24 +138,24 @@ class DocumentStoreSuite(FindingDocuments, DocumentsAgainstModel):
         ids=lambda body: repr(body)[:30],
     )
     async def test_a_body_that_cannot_be_kept_is_refused(self, documents: Documents, body: dict[str, Any]) -> None:
-        with pytest.raises(ValueError):
+        with refused():
             await documents.put(PEOPLE, "a", body, expected=None)
         assert await documents.get(PEOPLE, "a") is None
 
     async def test_an_endless_body_is_refused(self, documents: Documents) -> None:
         body: dict[str, Any] = {}
         body["self"] = body
-        with pytest.raises(ValueError):
+        with refused():
             await documents.put(PEOPLE, "a", body, expected=None)
 
     async def test_text_that_is_not_unicode_is_refused_as_an_id(
         self, opened: DocumentStore, documents: Documents
     ) -> None:
-        with pytest.raises(ValueError):
+        with refused():
             await documents.get(BARE, "\ud800")
-        with pytest.raises(ValueError):
+        with refused():
             await documents.put(BARE, "\ud800", {}, expected=None)
-        with pytest.raises(ValueError):
+        with refused():
             opened.for_tenant("\ud800")
 
     # Revisions
@@ -252,12 +252,13 @@ class DocumentStoreSuite(FindingDocuments, DocumentsAgainstModel):
     ) -> None:
         there = await documents.put(PEOPLE, "there", {"name": "there", "tags": ["t"]}, expected=None)
         doomed = await documents.put(NOTES, "doomed", {"at": 1}, expected=None)
-        conflicting: Put | Delete = {
+        choices: dict[str, Put | Delete] = {
             "exists": Put(PEOPLE, "there", {"name": "changed"}),
             "stale put": Put(PEOPLE, "there", {"name": "changed"}, STALE),
             "stale delete": Delete(PEOPLE, "there", STALE),
             "absent delete": Delete(PEOPLE, "absent", STALE),
-        }[kind]
+        }
+        conflicting = choices[kind]
         writes: list[Put | Delete] = [
             Put(PEOPLE, "new", {"name": "new", "tags": ["t"]}),
             Delete(NOTES, "doomed", doomed.revision),
@@ -272,12 +273,12 @@ class DocumentStoreSuite(FindingDocuments, DocumentsAgainstModel):
         assert await documents.count(PEOPLE, (AnyElement("tags", ("t",)),)) == 1
 
     async def test_put_many_refuses_what_cannot_be_kept_and_changes_nothing(self, documents: Documents) -> None:
-        with pytest.raises(ValueError):
+        with refused():
             await documents.put_many([Put(PEOPLE, "a", {"name": "ok"}), Put(PEOPLE, "b", {"x": float("nan")})])
         assert await documents.count(PEOPLE) == 0
 
     async def test_put_many_refuses_one_document_twice(self, documents: Documents) -> None:
-        with pytest.raises(ValueError):
+        with refused():
             await documents.put_many([Put(PEOPLE, "a", {"name": "one"}), Put(PEOPLE, "a", {"name": "two"})])
         assert await documents.get(PEOPLE, "a") is None
 
@@ -431,7 +432,7 @@ class DocumentStoreSuite(FindingDocuments, DocumentsAgainstModel):
         documents = second.for_tenant(TENANT)
         assert [one.id for one in (await documents.find(new, Query((Eq("size", 1),)))).documents] == ["t1"]
         assert await documents.count(new, (AnyElement("in.tags", ("all",)),)) == 3
-        with pytest.raises(ValueError):
+        with refused():
             await documents.count(old)
         await second.close()
 
@@ -456,7 +457,7 @@ class DocumentStoreSuite(FindingDocuments, DocumentsAgainstModel):
     async def test_contradicting_or_unusable_declarations_are_refused(
         self, backend: DocumentBackend, collections: tuple[Collection, ...]
     ) -> None:
-        with pytest.raises(ValueError):
+        with refused():
             await backend.handle().open(collections)
 
     async def test_odd_paths_can_be_declared(self, backend: DocumentBackend) -> None:
@@ -478,7 +479,7 @@ class DocumentStoreSuite(FindingDocuments, DocumentsAgainstModel):
     async def test_undeclared_collections_are_refused(self, documents: Documents) -> None:
         for stranger in (Collection("unknown"), Collection("people", ("name",))):
             for use in uses_of(documents, stranger):
-                with pytest.raises(ValueError):
+                with refused():
                     await use()
 
     async def test_before_open_and_after_close_every_method_is_unavailable(self, backend: DocumentBackend) -> None:

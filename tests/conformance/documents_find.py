@@ -21,7 +21,7 @@ from storage.documents import (
     Sort,
 )
 from storage.errors import InvalidCursor
-from tests.conformance.samples import NOTES, OTHER_TENANT, PEOPLE, TENANT
+from tests.conformance.samples import NOTES, OTHER_TENANT, PEOPLE, TENANT, refused
 
 BIG = 2**53
 
@@ -197,7 +197,7 @@ class FindingDocuments:
         pages = await by_cursor(documents, Query(sort=sort, limit=limit))
         assert [key for page in pages for key in page] == listing
         assert all(len(page) == limit for page in pages[:-1])
-        for offset in range(0, len(listing) + 2):
+        for offset in range(len(listing) + 2):
             page = await documents.find(PEOPLE, Query(sort=sort, limit=limit, offset=offset))
             assert [one.id for one in page.documents] == listing[offset : offset + limit]
             assert bool(page.next_cursor) == (offset + limit < len(listing))
@@ -303,10 +303,10 @@ class FindingDocuments:
         ids=lambda query: repr(query)[:60],
     )
     async def test_impossible_queries_are_refused(self, documents: Documents, query: Query) -> None:
-        with pytest.raises(ValueError):
+        with refused():
             await documents.find(PEOPLE, query)
         if query.where:
-            with pytest.raises(ValueError):
+            with refused():
                 await documents.count(PEOPLE, query.where)
 
     async def test_the_largest_queries_are_answered(self, documents: Documents) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+import pytest
+
 from storage.cache import Cache
 from storage.documents import Collection, DocumentStore
 from storage.log import LogKind, LogStore
@@ -18,6 +20,11 @@ OTHER_TENANT = "00000001950428139000"
 CALLS = LogKind("calls", keys=("transaction", "peer", "note"), indexed=("transaction", "peer"))
 VISITS = LogKind("visits", keys=("who",))
 KINDS: Sequence[LogKind] = (CALLS, VISITS)
+
+
+def refused() -> pytest.RaisesExc[ValueError]:
+    """The caller is told that it asks what cannot be, with a reason."""
+    return pytest.raises(ValueError, match=r"\w+ \w+")
 
 
 class DocumentBackend(Protocol):

@@ -1,4 +1,4 @@
-"""A register with two municipalities, as the tests use it: real code on a real store, only the access token is a fake."""
+"""A register with two municipalities: real code on a real store, only the verifier of access tokens is a fake."""
 
 import json
 from collections.abc import Mapping
@@ -47,7 +47,7 @@ def tenant(peer_id: str, slug: str) -> RegisterTenant:
 
 
 class FakeVerifier:
-    """Accepts the token `good:<peer>` for the tenant and service it was made for, as a verified token would be."""
+    """Accepts a token for the tenant and service it was made for, as a verified token would be."""
 
     def __init__(self) -> None:
         self.callers: dict[tuple[str, str, str], FederatedCaller] = {}

@@ -139,7 +139,9 @@ def test_where_an_address_leads() -> None:
     assert host_and_port(ManagerAddress("https://[2001:db8::1]:443")) == ("2001:db8::1", 443)
 
 
-@pytest.mark.parametrize("text", ["", ".", "a..b", "-a.b", "a-.b", "a b", "*.example.nl", "x" * 64, "a." * 127 + "nl"])
+@pytest.mark.parametrize(
+    "text", ["", ".", "a..b", "-a.b", "a-.b", "a b", "*.example.nl", "\N{KELVIN SIGN}.nl", "x" * 64, "a." * 127 + "nl"]
+)
 def test_a_malformed_domain_name_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a domain name"):
         parse_domain_name(text)

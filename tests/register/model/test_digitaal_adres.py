@@ -32,8 +32,22 @@ def test_telephone_numbers_that_can_be_called(number: str) -> None:
 
 @pytest.mark.parametrize(
     "number",
-    ["", "0800123456", "0900123456", "1400", "14020", "061234567", "06123456789", "+3161234", "06-12345678", "0012345"]
-    + ["+1234567890123456", "0612345678\n", "٠٦١٢٣٤٥٦٧٨", "0012345678901234"],
+    [
+        "",
+        "0800123456",
+        "0900123456",
+        "1400",
+        "14020",
+        "061234567",
+        "06123456789",
+        "+3161234",
+        "06-12345678",
+        "0012345",
+        "+1234567890123456",
+        "0612345678\n",
+        "٠٦١٢٣٤٥٦٧٨",
+        "0012345678901234",
+    ],
 )
 def test_telephone_numbers_that_are_refused(number: str) -> None:
     assert not is_telefoonnummer(number)
@@ -48,9 +62,27 @@ def test_email_addresses(address: str) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["", "invalid", "@example.nl", "a@", "a@nl", "a b@example.nl", "a@exa mple.nl", ".a@example.nl", "a.@example.nl"]
-    + ["a..b@example.nl", "a@example..nl", "a@-example.nl", "a@example-.nl", "a@example.n", "a@127.0.0.1", "a@b@c"]
-    + ["a@example.nl\n", f"{'a' * 65}@example.nl", "a@" + "b" * 64 + ".nl"],
+    [
+        "",
+        "invalid",
+        "@example.nl",
+        "a@",
+        "a@nl",
+        "a b@example.nl",
+        "a@exa mple.nl",
+        ".a@example.nl",
+        "a.@example.nl",
+        "a..b@example.nl",
+        "a@example..nl",
+        "a@-example.nl",
+        "a@example-.nl",
+        "a@example.n",
+        "a@127.0.0.1",
+        "a@b@c",
+        "a@example.nl\n",
+        f"{'a' * 65}@example.nl",
+        "a@" + "b" * 64 + ".nl",
+    ],
 )
 def test_what_is_no_email_address(address: str) -> None:
     assert not is_email(address)
@@ -59,7 +91,7 @@ def test_what_is_no_email_address(address: str) -> None:
 @given(st.text(max_size=40))
 def test_any_text_is_judged_without_failing(text: str) -> None:
     for soort in SoortDigitaalAdres:
-        assert all(param.name == "adres" and text not in param.reason for param in check_adres(soort, text) if text)
+        assert set(check_adres(soort, text)) <= set(check_adres(soort, "never an address"))
 
 
 @pytest.mark.parametrize(
