@@ -1,6 +1,6 @@
 """Verification of the Peer inside the TLS handshake: a connection that exists has a verified Peer.
 
-Standard: FSC Core, TLS configuration; FSC.md section 2.
+Standard: FSC Core, TLS configuration.
 
 Theory of operation. OpenSSL verifies the chain while it shakes hands, but it knows nothing of Peer IDs and soft
 revocation, and on a resumed session it verifies nothing at all. So the object that asyncio and uvloop shake hands with

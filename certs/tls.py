@@ -26,7 +26,7 @@ ALPN_PROTOCOLS = ("http/1.1",)
 def server_context(pair: KeyPair, trust: TrustStore, rule: SubjectRule, *, clock: Clock) -> PeerContext:
     """Make the context with which one of our Peers answers; it demands a certificate of the Group.
 
-    Raises: CustodyError, InvalidSubject.
+    Raises: CustodyError, InvalidSubject, MalformedCertificate.
     """
     context = PeerContext(ssl.PROTOCOL_TLS_SERVER, describe(pair.certificate, rule), PeerPolicy(trust, rule, clock))
     _harden(context)
@@ -49,7 +49,7 @@ def client_context(
     A server that is not `expected_peer` is refused before a byte of a request is sent, whatever its host name; None
     is for a caller that does not know yet whom it will meet, and looks at `peer_of` itself.
     Standard: RFC 6125 (DNS names of the subject alternative name only), relaxed by `check_host_name` False.
-    Raises: CustodyError, InvalidSubject.
+    Raises: CustodyError, InvalidSubject, MalformedCertificate.
     """
     policy = PeerPolicy(trust, rule, clock, expected_peer)
     context = PeerContext(ssl.PROTOCOL_TLS_CLIENT, describe(pair.certificate, rule), policy)
@@ -68,6 +68,8 @@ def sni_listener(select: Callable[[str | None], PeerContext | None]) -> GroupCon
     returns None the handshake fails with the alert unrecognized_name. After the handshake `context_of` is the very
     context that `select` returned and `server_name_of` the name it was asked for. One listener serves for the life of
     the program: it holds the session keys, so that rotation does not end sessions.
+    A TLS 1.2 session belongs to the name that it was made under: OpenSSL resumes it under that name and does not tell
+    the name that the resumption asks for. TLS 1.3 takes the name that is asked for.
     Standard: RFC 6066 section 3.
     """
     listener = GroupContext(ssl.PROTOCOL_TLS_SERVER)

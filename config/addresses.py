@@ -166,7 +166,7 @@ def parse_peer_address(text: str) -> PeerAddress:
     url = _parse_url(text)
     if url.scheme != "https" or url.port is None or url.path:
         raise ValueError("must be https://host:port and nothing more, for example https://manager.example.test:8443")
-    if _is_ip_address(url.host):
+    if host_version(url.host) is not None:
         raise ValueError("needs a DNS name: TLS cannot choose a Peer by IP address")
     return PeerAddress(url.host, url.port)
 
@@ -221,6 +221,13 @@ def parse_path(text: str) -> Path:
     return Path(text)
 
 
+def host_version(host: str) -> int | None:
+    """The IP version of a parsed host; None for a DNS name."""
+    if ":" in host:
+        return 6
+    return 4 if _looks_numeric(host) else None
+
+
 def _parse_url(text: str) -> BaseUrl:
     match = _URL.fullmatch(text)
     if match is None or not text.isprintable() or " " in text:
@@ -255,10 +262,6 @@ def _parse_host(text: str) -> str:
 
 def _looks_numeric(host: str) -> bool:
     return host.rpartition(".")[2].isdecimal() and host.isascii()
-
-
-def _is_ip_address(host: str) -> bool:
-    return ":" in host or _looks_numeric(host)
 
 
 def _bracketed(host: str) -> str:

@@ -7,7 +7,7 @@ tenant is chosen by SNI name, so names must not be shared.
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, TypeAlias
 
-from config.addresses import GROUP_PORTS, ListenAddress, PeerAddress, TcpAddress, UnixAddress
+from config.addresses import GROUP_PORTS, ListenAddress, PeerAddress, TcpAddress, UnixAddress, host_version
 from config.errors import Location, path_text
 from config.settings import Settings
 
@@ -94,9 +94,16 @@ _MAY_BE_ONE: Final[set[Location]] = {("listen", "manager"), ("listen", "inway")}
 
 def _collide(one: ListenAddress, other: ListenAddress) -> bool:
     if isinstance(one, TcpAddress) and isinstance(other, TcpAddress):
-        overlap = one.host == other.host or not _WILDCARDS.isdisjoint({one.host, other.host})
-        return one.port == other.port != 0 and overlap
+        return one.port == other.port != 0 and _overlap(one.host, other.host)
     return one == other
+
+
+def _overlap(one: str, other: str) -> bool:
+    """A wildcard holds every address of its own IP version; what a name stands for is not known here."""
+    if one == other:
+        return True
+    versions = {host_version(one), host_version(other)}
+    return not _WILDCARDS.isdisjoint({one, other}) and (len(versions) == 1 or None in versions)
 
 
 def _hosted_directories(settings: Settings) -> Iterator[Finding]:

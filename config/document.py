@@ -34,9 +34,9 @@ A complete file with comments is `config/examples/klantenregister.yaml`.
 - **Paths** are relative to the file, also inside `sqlite:///` and `unix:`. Four slashes make a SQLite path absolute.
 - **Unknown keys** are errors. All problems are reported at once, each with its key, its line and what to do.
 - **Text that looks like a number** (Peer IDs, RSINs) stands in quotes, so that no tool drops leading zeros.
-- **YAML** is read as version 1.2: only `true` and `false` are booleans, `no` and `off` are text;
-  numbers are those of JSON. Anchors and aliases work; tags, merge keys (`<<`) and double keys are errors. A key without a value counts as absent, except in an accept
-  rule, where it is an error.
+- **YAML** is read as version 1.2: only `true` and `false` are booleans, `no` and `off` are text; numbers are those of
+  JSON. Anchors and aliases work; tags, merge keys (`<<`) and double keys are errors. A key without a value counts as
+  absent, except in an accept rule, where it is an error.
 - **Environment**: every value can be set by a variable that begins with `{PREFIX}`, and the environment wins, also on
   reload. Levels are joined by two underscores: `{PREFIX}GROUP__ID=fsc.example.test`. Lists and objects are JSON:
   `{PREFIX}TENANTS='[...]'`. An item of a list in the file is named by its position from zero:

@@ -96,6 +96,11 @@ class HostedPeer:
         """How people name the tenant."""
         return self.peer.tenant.slug
 
+    def use(self, tenant: Tenant) -> None:
+        """Be this tenant from here on: new keys, trust, services and rules. Connections that exist keep theirs."""
+        self.peer.tenant = tenant
+        self.contexts.use(tenant)
+
 
 async def host_peer(
     tenant: Tenant,
@@ -165,6 +170,10 @@ class Hosts:
     def all(self) -> tuple[HostedPeer, ...]:
         """Every hosted Peer."""
         return tuple(self._by_slug.values())
+
+    def get(self, peer_id: PeerId) -> HostedPeer | None:
+        """The hosted Peer with this Peer ID, with all that is its own."""
+        return self._by_peer_id.get(peer_id)
 
     def peer(self, peer_id: PeerId) -> LocalPeer | None:
         """The hosted Peer with this Peer ID."""

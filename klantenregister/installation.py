@@ -1,23 +1,27 @@
 """The composition root: from settings to a running process, and back.
 
-Start order: stores, master key, tenants, register, listeners, then background work; stop is the reverse. Nothing is
-served before everything it needs is there, and nothing is closed while something that uses it is open.
+Start order: stores, master key, register, listeners, tenants, background work; stop is the reverse. A tenant's name is
+answered once everything it needs is there, and nothing is closed while something that uses it is open.
 """
 
 import asyncio
 import contextlib
 import logging
 import ssl
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from aiohttp import web
 
 from certs.custody import load_or_create_master_key
 from certs.errors import CertsError
+from certs.identity import PeerId
 from certs.tls import sni_listener
 from clock import Clock
 from config.addresses import HttpUpstream as HttpAddress
 from config.addresses import RegisterUpstream as RegisterAddress
 from config.addresses import TcpAddress
+from config.reload import diff
 from config.settings import Settings
 from gateway.admin.accounts import Accounts
 from gateway.admin.api import AdminApi
@@ -29,6 +33,7 @@ from gateway.manager.app import manager_app
 from gateway.relay.http import HttpUpstream
 from gateway.relay.upstream import Upstream
 from gateway.state.local_peer import LocalPeer
+from gateway.state.tenant import Tenant
 from klantenregister import __version__
 from klantenregister.bridge import GatewayVerifier, RegisterUpstream
 from klantenregister.errors import Failed, WrongUsage
@@ -53,7 +58,7 @@ _RESTART_S = 1.0
 
 @dataclass(slots=True)
 class Installation:
-    """A running process. `settings` is what it runs by."""
+    """A running process. `settings` is what it runs by; `apply` brings other tenants, certificates and rules."""
 
     settings: Settings
     roles: frozenset[Role]
@@ -64,7 +69,31 @@ class Installation:
     listeners: Listeners
     keyring: Keyring
     register: Register
+    tasks: asyncio.TaskGroup
     is_open: bool = False
+    _outways: dict[PeerId, tuple[TcpAddress, web.AppRunner]] = field(default_factory=dict)
+    _work: dict[PeerId, asyncio.Task[None]] = field(default_factory=dict)
+
+    async def apply(self, settings: Settings) -> None:
+        """Serve the tenants of `settings` from here on, without dropping a connection.
+
+        What cannot change while the program runs keeps its value, and is logged. Raises: WrongUsage, Failed; then
+        everything stays as it was.
+        """
+        for key in diff(self.settings, settings).needs_restart:
+            _log.warning("needs_restart", extra={"key": key})
+        settings = self.settings.model_copy(update={"tenants": settings.tenants})
+        tenants = load_tenants(settings)
+        hosted = [await self._hosted(tenant) for tenant in tenants]
+        outways = await self._open_outways(settings, hosted)
+        # Everything that may fail has succeeded.
+        for one, tenant in zip(hosted, tenants, strict=True):
+            one.use(tenant)
+        self.settings = settings
+        self.hosts.replace(hosted)
+        self.register.use(Tenants(register_tenants(settings)))
+        await self._close_outways_except(outways)
+        self._work_for(hosted)
 
     def upstream_of(self, peer: LocalPeer, service: ServiceName) -> Upstream | None:
         """What is behind the Inway of `peer` under this name."""
@@ -77,12 +106,76 @@ class Installation:
             case RegisterAddress():
                 return self._register_upstream(peer, service)
 
+    def stop_work(self) -> None:
+        """End the background work of every tenant."""
+        for task in self._work.values():
+            task.cancel()
+        self._work.clear()
+
     def _register_upstream(self, peer: LocalPeer, service: ServiceName) -> Upstream | None:
         if Role.REGISTER not in self.roles:
             base = self.settings.register_url
             return None if base is None else HttpUpstream(self.sessions.services, f"{base}/t/{peer.tenant.slug}")
         arrival = self.register.federated(peer.peer_id, service)
         return None if arrival is None else RegisterUpstream(self.register, arrival)
+
+    async def _hosted(self, tenant: Tenant) -> HostedPeer:
+        """The Peer as it is hosted already, else brought to life. Raises: WrongUsage, Failed."""
+        try:
+            hosted = self.hosts.get(tenant.peer_id)
+            if hosted is None:
+                limits, timeouts = self.settings.limits, self.settings.timeouts
+                return await host_peer(
+                    tenant, self.stores, self.sessions, clock=self.clock, limits=limits, timeouts=timeouts
+                )
+            await hosted.peer.certificates.load(tenant.key_pairs, now=self.clock.now())
+        except CertsError as error:
+            raise WrongUsage(str(error)) from error
+        except StoreError as error:
+            raise Failed(f"storage: {error}") from error
+        return hosted
+
+    async def _open_outways(
+        self, settings: Settings, hosted: Iterable[HostedPeer]
+    ) -> dict[PeerId, tuple[TcpAddress, web.AppRunner]]:
+        """The Outways that `settings` wants: those that are open there already, and new ones. Raises: Failed."""
+        addresses = {
+            tenant.peer_id: tenant.outway.listen
+            for tenant in settings.tenants
+            if tenant.outway is not None and Role.OUTWAY in self.roles
+        }
+        outways: dict[PeerId, tuple[TcpAddress, web.AppRunner]] = {}
+        for one in hosted:
+            address = addresses.get(one.peer.peer_id)
+            if address is None:
+                continue
+            present = self._outways.get(one.peer.peer_id)
+            if present is not None and present[0] == address:
+                outways[one.peer.peer_id] = present
+            else:
+                runner = await self.listeners.plain(f"outway of {one.slug}", one.outway.app(), address)
+                outways[one.peer.peer_id] = (address, runner)
+        return outways
+
+    async def _close_outways_except(self, outways: dict[PeerId, tuple[TcpAddress, web.AppRunner]]) -> None:
+        before, self._outways = self._outways, outways
+        kept = [runner for _, runner in outways.values()]
+        for _, runner in before.values():
+            if runner not in kept:
+                await self.listeners.drop(runner)
+
+    def _work_for(self, hosted: Iterable[HostedPeer]) -> None:
+        """Background work for these Peers and no others; those that have it already look again at once."""
+        if Role.MANAGER not in self.roles:
+            return
+        wanted = {one.peer.peer_id: one for one in hosted}
+        for peer_id in self._work.keys() - wanted.keys():
+            self._work.pop(peer_id).cancel()
+        for peer_id, one in wanted.items():
+            if peer_id in self._work:
+                one.manager.upkeep.kick()
+            else:
+                self._work[peer_id] = self.tasks.create_task(_supervised(one))
 
 
 @contextlib.asynccontextmanager
@@ -91,48 +184,46 @@ async def running(settings: Settings, clock: Clock, roles: frozenset[Role] = ALL
 
     Raises: WrongUsage for what the configuration gets wrong, Failed for what the machine does not allow.
     """
-    async with contextlib.AsyncExitStack() as stack:
-        tenants = load_tenants(settings)
-        stores = await open_stores(settings)
-        stack.push_async_callback(stores.close)
-        sessions = await _sessions(settings, stack)
-        hosts = Hosts()
-        try:
-            master_key = load_or_create_master_key(settings.keys.master_file)
-            hosted = [
-                await host_peer(
-                    tenant, stores, sessions, clock=clock, limits=settings.limits, timeouts=settings.timeouts
-                )
-                for tenant in tenants
-            ]
-        except CertsError as error:
-            raise WrongUsage(str(error)) from error
-        except StoreError as error:
-            raise Failed(f"storage: {error}") from error
-        hosts.replace(hosted)
-        keyring = Keyring(stores.documents, master_key)
-        register = Register(
-            stores.documents,
-            keyring,
-            Tenants(register_tenants(settings)),
-            GatewayVerifier(hosts.peer, clock),
-            clock,
-            max_body_bytes=settings.limits.max_body_bytes,
-        )
-        listeners = Listeners(settings.limits, settings.timeouts)
-        stack.push_async_callback(listeners.close)
-        installation = Installation(settings, roles, clock, stores, sessions, hosts, listeners, keyring, register)
-        await _listen(installation)
-        installation.is_open = True
-        async with asyncio.TaskGroup() as tasks:
-            work = [tasks.create_task(_supervised(one)) for one in hosted] if Role.MANAGER in roles else []
+    try:
+        async with contextlib.AsyncExitStack() as stack:
+            tasks = await stack.enter_async_context(asyncio.TaskGroup())
+            installation = await _assembled(settings, clock, roles, tasks, stack)
+            stack.callback(installation.stop_work)
+            stack.push_async_callback(installation.listeners.close)
+            await _listen(installation)
+            await installation.apply(settings)
+            installation.is_open = True
             try:
                 yield installation
             finally:
                 installation.is_open = False
-                await listeners.close()
-                for task in work:
-                    task.cancel()
+    except BaseExceptionGroup as group:
+        # The background work never raises: the group wraps the one exception that ended the block above.
+        raise group.exceptions[0] from None
+
+
+async def _assembled(
+    settings: Settings, clock: Clock, roles: frozenset[Role], tasks: asyncio.TaskGroup, stack: contextlib.AsyncExitStack
+) -> Installation:
+    """Everything that lives as long as the process; no tenant is hosted and nothing listens yet."""
+    stores = await open_stores(settings)
+    stack.push_async_callback(stores.close)
+    sessions = await _sessions(settings, stack)
+    try:
+        keyring = Keyring(stores.documents, load_or_create_master_key(settings.keys.master_file))
+    except CertsError as error:
+        raise WrongUsage(f"keys.master_file: {error}") from error
+    hosts = Hosts()
+    register = Register(
+        stores.documents,
+        keyring,
+        Tenants(()),
+        GatewayVerifier(hosts.peer, clock),
+        clock,
+        max_body_bytes=settings.limits.max_body_bytes,
+    )
+    listeners = Listeners(settings.limits, settings.timeouts)
+    return Installation(settings, roles, clock, stores, sessions, hosts, listeners, keyring, register, tasks)
 
 
 async def _sessions(settings: Settings, stack: contextlib.AsyncExitStack) -> Sessions:
@@ -163,9 +254,6 @@ async def _listen(installation: Installation) -> None:
     health = health_app(is_open=lambda: installation.is_open, ping=installation.stores.ping)
     await listeners.plain("metrics", health, settings.listen.metrics)
     await _listen_to_peers(installation)
-    if Role.OUTWAY in roles:
-        for hosted in installation.hosts.all():
-            await _open_outway(installation, hosted)
     if Role.REGISTER in roles:
         await listeners.plain("register", make_application(installation.register), settings.listen.register)
     if Role.CONSOLE in roles:
@@ -176,13 +264,6 @@ def _admin(installation: Installation) -> AdminApi:
     return AdminApi(
         installation.hosts.managers, Accounts(installation.stores.documents), installation.clock, __version__
     )
-
-
-async def _open_outway(installation: Installation, hosted: HostedPeer) -> None:
-    for tenant in installation.settings.tenants:
-        if tenant.peer_id == hosted.peer.peer_id and tenant.outway is not None:
-            address = tenant.outway.listen
-            await installation.listeners.plain(f"outway of {hosted.slug}", hosted.outway.app(), address)
 
 
 async def _listen_to_peers(installation: Installation) -> None:

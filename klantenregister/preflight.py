@@ -25,6 +25,7 @@ from certs.identity import PeerCertificate, describe
 from certs.trust import CrlState, RevocationMode, TrustStore
 from config.errors import Location, Problem, path_text
 from config.settings import GroupSettings, Settings, TenantSettings
+from storage.urls import parse_cache_url, parse_storage_url
 
 EXPIRY_WARNING_S: Final = 30 * 86_400
 _SHORT_TOKEN_CHARACTERS: Final = 20
@@ -58,12 +59,15 @@ def check_files(settings: Settings, *, now: int) -> Findings:
     report = _Report(now)
     for location, message in _advice(settings):
         report.warn(location, message)
+    _check_stores(settings, report)
     _check_master_key(settings.keys.master_file, report)
     trust = _load_trust(settings.group, report)
     for index, tenant in enumerate(settings.tenants):
         _check_tenant(("tenants", index), tenant, settings.group, trust, report)
     if trust is not None:
-        _check_crls(settings.group, trust, report)
+        # A list that nobody verifies is strange only when every issuer was met on the way.
+        issuers_known = bool(settings.tenants) and not report.errors
+        _check_crls(settings.group, trust, report, issuers_known=issuers_known)
     return Findings(tuple(report.errors), tuple(report.warnings))
 
 
@@ -87,6 +91,18 @@ def _tenant_advice(here: Location, tenant: TenantSettings, group: GroupSettings)
     for place, application in enumerate(tenant.applications):
         if len(application.token.get_secret_value()) < _SHORT_TOKEN_CHARACTERS:
             yield (*here, "applications", place, "token"), "is short enough to guess: use 32 random characters or more"
+
+
+def _check_stores(settings: Settings, report: _Report) -> None:
+    """Check that there is a back end for the URLs, which the configuration itself cannot know."""
+    try:
+        parse_storage_url(settings.storage.get_secret_value())
+    except ValueError as error:
+        report.error(("storage",), error)
+    try:
+        parse_cache_url(settings.cache.get_secret_value())
+    except ValueError as error:
+        report.error(("cache",), error)
 
 
 def _check_master_key(path: Path, report: _Report) -> None:
@@ -136,10 +152,13 @@ def _has_urls(group: GroupSettings) -> bool:
     return not all(isinstance(source, Path) for source in group.revocation.crl)
 
 
-def _check_crls(group: GroupSettings, trust: TrustStore, report: _Report) -> None:
+def _check_crls(group: GroupSettings, trust: TrustStore, report: _Report, *, issuers_known: bool) -> None:
     """Refused in `hard`, tolerated and shown otherwise."""
+    silent = {CrlState.CURRENT}
+    silent |= {CrlState.MISSING} if _has_urls(group) else set()
+    silent |= set() if issuers_known else {CrlState.UNVERIFIED}
     for status in trust.revocation_status(report.now):
-        if status.state is CrlState.CURRENT or (status.state is CrlState.MISSING and _has_urls(group)):
+        if status.state in silent:
             continue
         say = report.error if _is_refused(status.state, group.revocation.mode) else report.warn
         say(("group", "revocation", "crl"), _CRL_SENTENCES[status.state].format(issuer=status.issuer))

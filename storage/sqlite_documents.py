@@ -23,7 +23,7 @@ from storage.fields import check_collections, check_indexed, check_query, check_
 from storage.group_commit import GroupCommit, QueueLimits
 from storage.matching import contains_folded
 from storage.paging import DocumentPosition, document_cursor, parse_document_cursor
-from storage.sqlite_connection import OPEN_TIMEOUT_S, Link, SqliteFile, no_preparation, unavailable
+from storage.sqlite_connection import BUSY_TIMEOUT_S, OPEN_TIMEOUT_S, Link, SqliteFile, no_preparation, unavailable
 from storage.sqlite_query import CONTAINS_FUNCTION, count_sql, documents_sql, page_sql
 from storage.sqlite_readers import Readers
 from storage.sqlite_schema import LAYOUT, Table, extend_schema, scalar_value
@@ -42,8 +42,17 @@ class _Running:
 class SqliteDocuments:
     """A DocumentStore in the file at `path`. Open it after forking, and in the event loop that will use it."""
 
-    def __init__(self, path: Path, *, read_threads: int = 4, limits: QueueLimits | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        read_threads: int = 4,
+        limits: QueueLimits | None = None,
+        busy_timeout_s: float = BUSY_TIMEOUT_S,
+    ) -> None:
+        """`limits` bound what may wait to be written, `busy_timeout_s` the wait for another process's lock."""
         self._file = SqliteFile(path, LAYOUT)
+        self._busy_timeout_s = busy_timeout_s
         self._read_threads = read_threads
         self._limits = limits or QueueLimits()
         self._declared: dict[str, Collection] = {}
@@ -63,7 +72,7 @@ class SqliteDocuments:
             if self._running is not None:
                 self._running.writer.tables = tables
                 return
-            writer = DocumentWriter(self._file, tables)
+            writer = DocumentWriter(self._file, tables, busy_timeout_s=self._busy_timeout_s)
             self._running = _Running(
                 readers=Readers(self._file, _prepare_reader, threads=self._read_threads),
                 writer=writer,

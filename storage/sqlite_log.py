@@ -25,7 +25,7 @@ from storage.group_commit import GroupCommit, QueueLimits
 from storage.log import LogEntry, LogKind, LogPage, LogQuery
 from storage.log_checks import check_entries, check_kinds, check_log_query
 from storage.paging import LogPosition, log_cursor, parse_log_cursor
-from storage.sqlite_connection import PROBE, Link, LinkPool, SqliteFile, no_preparation, unavailable
+from storage.sqlite_connection import BUSY_TIMEOUT_S, PROBE, Link, LinkPool, SqliteFile, no_preparation, unavailable
 from storage.sqlite_log_tables import LOG_LAYOUT, delete_sql, extend_tables, insert_sql, page_sql
 
 _ROWS_AT_ONCE = 1_000
@@ -47,9 +47,9 @@ class _Rows:
 class _LogWriter:
     """Commits batches of appends to this worker's file; used by one thread."""
 
-    def __init__(self, file: SqliteFile) -> None:
+    def __init__(self, file: SqliteFile, *, busy_timeout_s: float) -> None:
         self._path = file.path
-        self._link = Link(file, no_preparation)
+        self._link = Link(file, no_preparation, timeout_s=busy_timeout_s)
 
     def commit(self, jobs: Sequence[_Rows]) -> Sequence[None]:
         """Commit all of the appends. Raises: StoreUnavailable."""
@@ -80,9 +80,19 @@ class SqliteLog:
     Open it after forking, and in the event loop that will use it.
     """
 
-    def __init__(self, path: Path, worker: int, *, read_threads: int = 2, limits: QueueLimits | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        worker: int,
+        *,
+        read_threads: int = 2,
+        limits: QueueLimits | None = None,
+        busy_timeout_s: float = BUSY_TIMEOUT_S,
+    ) -> None:
+        """`limits` bound what may wait to be written, `busy_timeout_s` the wait for another process's lock."""
         self._path = path
         self._worker = worker
+        self._busy_timeout_s = busy_timeout_s
         self._file = SqliteFile(log_path(path, worker), LOG_LAYOUT)
         self._read_threads = read_threads
         self._limits = limits or QueueLimits()
@@ -103,7 +113,7 @@ class SqliteLog:
             self._declared = declared
             if self._running is not None:
                 return
-            writer = _LogWriter(self._file)
+            writer = _LogWriter(self._file, busy_timeout_s=self._busy_timeout_s)
             self._running = _Running(
                 writer=writer,
                 commits=GroupCommit("sqlite-log", writer.commit, self._limits),

@@ -52,11 +52,11 @@ Job: TypeAlias = tuple[RowPut | RowDelete, ...]
 class DocumentWriter:
     """Commits batches of jobs; used by one thread."""
 
-    def __init__(self, file: SqliteFile, tables: Mapping[str, Table]) -> None:
+    def __init__(self, file: SqliteFile, tables: Mapping[str, Table], *, busy_timeout_s: float) -> None:
         """`tables` is what the file's catalogue holds now."""
         self.tables = tables
         self._path = file.path
-        self._link = Link(file, self._forget_schema)
+        self._link = Link(file, self._forget_schema, timeout_s=busy_timeout_s)
         self._schema_version: int | None = None
         self._written = 0
         self._analyse_at = _FIRST_ANALYSIS_AFTER

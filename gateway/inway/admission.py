@@ -22,8 +22,8 @@ from gateway.fsc.token import (
 )
 from gateway.state.local_peer import LocalPeer
 
-MAX_TOKEN = 1_500_000
-"""Characters of a token: properties of up to 1 MB travel in it."""
+MAX_AUTHORIZATION_LENGTH = 1_500_000
+"""Of `Fsc-Authorization`, in characters: a token carries the properties of its Grant, of up to 1 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,8 @@ def admit(
     """
     if len(authorization) > 1:
         raise AccessTokenInvalid("Fsc-Authorization is given more than once")
+    if authorization and len(authorization[0]) > MAX_AUTHORIZATION_LENGTH:
+        raise AccessTokenInvalid(f"Fsc-Authorization is longer than {MAX_AUTHORIZATION_LENGTH} characters")
     signed = signed_claims(peer, parse_token(authorization[0] if authorization else None))
     authorized = authorize(
         signed, peer=certificate, inway=inway_identity(peer), grant=valid_grant(peer, signed, now), now=now

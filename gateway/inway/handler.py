@@ -3,6 +3,7 @@
 import logging
 import ssl
 from collections.abc import Callable
+from dataclasses import replace
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -52,14 +53,15 @@ def inway_app(peer_of_connection: PeerOf, upstream_of: UpstreamOf) -> web.Applic
         upstream = upstream_of(peer, service)
         if upstream is None:
             raise ServiceNotFound(f"this Inway does not offer a Service named {service}")
+        received = request_head(request)
+        authority = peer.tenant.inway_address.removeprefix("https://")
+        headers = for_service(received.headers, client_ip=request.remote or "", inway_authority=authority)
         # 3. log: durable before anything is sent on.
         await peer.log.append(incoming_record(admission.authorization, admission.transaction_id, now=now))
         # 4. proxy.
-        authority = peer.tenant.inway_address.removeprefix("https://")
-        headers = for_service(request.headers.items(), client_ip=request.remote or "", inway_authority=authority)
         try:
             response = await upstream.send(
-                request_head(request, headers), request_body(request), admission.authorization
+                replace(received, headers=headers), request_body(request), admission.authorization
             )
         except UpstreamFailed as error:
             _log.warning(

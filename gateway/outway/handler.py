@@ -1,6 +1,7 @@
 """The Outway on aiohttp: choose the Grant, get the token, log, send (STYLE 2.3, FSC.md 7.2)."""
 
 import os
+from dataclasses import replace
 
 import aiohttp
 from aiohttp import web
@@ -12,7 +13,7 @@ from gateway.errors import (
     InvalidRequest,
     InwayUnreachable,
     MethodUnsupported,
-    NoValidGrant,
+    TokenRequestFailed,
 )
 from gateway.fsc.logrecord import outgoing_record
 from gateway.fsc.names import TransactionId, parse_transaction_id
@@ -20,13 +21,16 @@ from gateway.fsc.uuid7 import RANDOM_BYTES, make_uuid7
 from gateway.http.errors import error_middleware
 from gateway.outway.selection import Choices, Selector, select_grant
 from gateway.outway.tokens import OutwayToken, TokenSource
-from gateway.relay.headers import Headers, for_inway, value_of
+from gateway.relay.headers import Headers, for_inway, value_of, values_of
 from gateway.relay.http import exchange, leave_headers_alone, relay_answer, request_body, request_head
-from gateway.relay.upstream import Response, UpstreamFailed
+from gateway.relay.upstream import RequestHead, Response, UpstreamFailed
 from gateway.state.local_peer import LocalPeer
 from gateway.state.tenant import NoValidCertificate
 
 _STALE_TOKEN = frozenset({"ERROR_CODE_ACCESS_TOKEN_EXPIRED", "ERROR_CODE_ACCESS_TOKEN_INVALID"})
+_TRANSACTION_ID = "Fsc-Transaction-Id"
+_TAKEN = web.RequestKey("transaction_id", str)
+"""The transaction id of a request, from when it has one."""
 
 
 class Outway:
@@ -43,39 +47,45 @@ class Outway:
         @web.middleware
         async def serve(request: web.Request, handler: Handler) -> web.StreamResponse:
             del handler  # there are no routes
-            return await self._serve(request)
+            try:
+                return await self._serve(request)
+            except NoValidCertificate as error:
+                raise TokenRequestFailed(str(error)) from error
 
         app = web.Application(middlewares=[error_middleware(ErrorDomain.OUTWAY), serve], client_max_size=0)
         app.on_response_prepare.append(leave_headers_alone)
+        app.on_response_prepare.append(_return_transaction_id)
         return app
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         if request.method == "CONNECT":
             raise MethodUnsupported("CONNECT is not supported: call the service by its path on this Outway")
-        peer = self._peer
-        try:
-            selected = select_grant(_selector(request), self._choices())
-            transaction_id = self._transaction_id(request)
-            token = await self._tokens.token_for(selected)
-        except NoValidCertificate as error:
-            raise NoValidGrant(str(error)) from error
-        await peer.log.append(outgoing_record(token.claims, transaction_id, now=peer.clock.now()))
-        response = await self._send(request, token, transaction_id)
-        if _refused_as_stale(response) and not request.can_read_body:
-            await response.close()
-            token = await self._tokens.token_for(selected, instead_of=token)
-            response = await self._send(request, token, transaction_id)
-        extra: Headers = (("Fsc-Transaction-Id", transaction_id),)
-        return await relay_answer(request, response, extra=extra)
+        received = request_head(request)
+        transaction_id = self._transaction_id(received.headers)
+        request[_TAKEN] = transaction_id
+        selected = select_grant(_selector(received.headers), self._choices())
+        token = await self._tokens.token_for(selected)
+        now = self._peer.clock.now()
+        await self._peer.log.append(outgoing_record(token.claims, transaction_id, now=now))
+        response = await self._send(request, received, token, transaction_id)
+        if _refused_as_stale(response):
+            self._tokens.forget(token)
+            if not request.body_exists:  # a body that streamed by is gone
+                await response.close()
+                token = await self._tokens.token_for(selected)
+                response = await self._send(request, received, token, transaction_id)
+        return await relay_answer(request, response)
 
-    async def _send(self, request: web.Request, token: OutwayToken, transaction_id: TransactionId) -> Response:
-        headers = for_inway(request.headers.items(), token=token.text, transaction_id=transaction_id)
+    async def _send(
+        self, request: web.Request, received: RequestHead, token: OutwayToken, transaction_id: TransactionId
+    ) -> Response:
         provider = token.claims.service_peer_id
+        headers = for_inway(received.headers, token=token.text, transaction_id=transaction_id)
         try:
             return await exchange(
                 self._session,
                 token.inway,
-                request_head(request, headers),
+                replace(received, headers=headers),
                 request_body(request),
                 context=self._peer.outgoing_context(provider),
             )
@@ -91,28 +101,36 @@ class Outway:
             public_key_thumbprint=peer.signing_pair().public_key_thumbprint,
         )
 
-    def _transaction_id(self, request: web.Request) -> TransactionId:
-        values = request.headers.getall("Fsc-Transaction-Id", [])
-        if not values:
+    def _transaction_id(self, headers: Headers) -> TransactionId:
+        given = _single(headers, _TRANSACTION_ID, InvalidLogRecordId)
+        if given is None:
             return TransactionId(str(make_uuid7(self._peer.clock.now_ms(), os.urandom(RANDOM_BYTES))))
-        if len(values) > 1:
-            raise InvalidLogRecordId("Fsc-Transaction-Id is given more than once")
         try:
-            return parse_transaction_id(values[0])
+            return parse_transaction_id(given)
         except ValueError as error:
-            raise InvalidLogRecordId(f"Fsc-Transaction-Id {error}") from error
+            raise InvalidLogRecordId(f"{_TRANSACTION_ID} {error}") from error
 
 
-def _selector(request: web.Request) -> Selector:
-    for name in ("Fsc-Grant-Hash", "Fsc-Service"):
-        if len(request.headers.getall(name, [])) > 1:
-            raise InvalidRequest(f"{name} is given more than once")
+async def _return_transaction_id(request: web.Request, response: web.StreamResponse) -> None:
+    """Signal `on_response_prepare`: the application learns the id whatever the outcome."""
+    if _TAKEN in request:
+        response.headers[_TRANSACTION_ID] = request[_TAKEN]
+
+
+def _selector(headers: Headers) -> Selector:
     return Selector(
-        grant_hash=request.headers.get("Fsc-Grant-Hash"),
-        service=request.headers.get("Fsc-Service"),
-        host=request.headers.get("Host"),
+        grant_hash=_single(headers, "Fsc-Grant-Hash", InvalidRequest),
+        service=_single(headers, "Fsc-Service", InvalidRequest),
+        host=value_of(headers, "Host"),
     )
 
 
+def _single(headers: Headers, name: str, refusal: type[InvalidLogRecordId | InvalidRequest]) -> str | None:
+    values = values_of(headers, name)
+    if len(values) > 1:
+        raise refusal(f"{name} is given more than once")
+    return values[0] if values else None
+
+
 def _refused_as_stale(response: Response) -> bool:
-    return response.status == 401 and value_of(response.headers, "fsc-error-code") in _STALE_TOKEN
+    return response.status == 401 and value_of(response.headers, "Fsc-Error-Code") in _STALE_TOKEN

@@ -1,12 +1,13 @@
 """Access tokens as an Outway has them: fetched from the Manager of the Service's Peer, kept while they live.
 
-Standard: FSC Core, Outway / Obtaining access tokens. One request at a time fetches the token for a Grant; the others
-that need it wait for that one.
+Standard: FSC Core, Outway / Obtaining access tokens. One request fetches the token for a Grant; the others that need it
+meanwhile wait, and share what it gets: the token or the refusal.
 """
 
 import asyncio
 import json
 from dataclasses import dataclass
+from typing import TypeAlias
 from urllib.parse import urlencode
 
 from certs.thumbprint import CertificateThumbprint
@@ -19,6 +20,8 @@ from gateway.state.local_peer import LocalPeer
 from gateway.state.locate import manager_address_of
 
 _MAX_KEPT = 10_000
+
+_Key: TypeAlias = tuple[GrantHash, CertificateThumbprint]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,33 +38,50 @@ class TokenSource:
 
     def __init__(self, peer: LocalPeer) -> None:
         self._peer = peer
-        self._kept: dict[tuple[GrantHash, CertificateThumbprint], OutwayToken] = {}
-        self._fetching: dict[tuple[GrantHash, CertificateThumbprint], asyncio.Lock] = {}
+        self._kept: dict[_Key, OutwayToken] = {}
+        self._awaited: dict[_Key, asyncio.Future[OutwayToken]] = {}
 
-    async def token_for(self, selected: SelectedGrant, *, instead_of: OutwayToken | None = None) -> OutwayToken:
-        """A token that lives long enough to be used; never `instead_of`, which an Inway refused.
-
-        Raises: TokenRequestFailed, NoValidCertificate.
-        """
+    async def token_for(self, selected: SelectedGrant) -> OutwayToken:
+        """A token that lives long enough to be used. Raises: TokenRequestFailed, NoValidCertificate, StoreError."""
         key = (selected.grant_hash, self._peer.signing_pair().thumbprint)
         token = self._usable(key)
-        if token is not None and token is not instead_of:
+        if token is not None:
             return token
-        async with self._fetching.setdefault(key, asyncio.Lock()):
-            token = self._usable(key)
-            if token is None or token is instead_of:
-                token = await self._fetch(selected, key[1])
-                self._keep(key, token)
-        self._fetching.pop(key, None)
-        return token
+        while (awaited := self._awaited.get(key)) is not None:
+            await asyncio.wait((awaited,))
+            if not awaited.cancelled():
+                return awaited.result()
+        return await self._fetch_for_all(selected, key)
 
-    def _usable(self, key: tuple[GrantHash, CertificateThumbprint]) -> OutwayToken | None:
+    def forget(self, token: OutwayToken) -> None:
+        """Do not use `token` again: an Inway refused it."""
+        key = (token.claims.grant_hash, token.claims.certificate_thumbprint)
+        if self._kept.get(key) is token:
+            del self._kept[key]
+
+    def _usable(self, key: _Key) -> OutwayToken | None:
         token = self._kept.get(key)
-        if token is None or token.claims.expires_at - OUTWAY_MARGIN_S <= self._peer.clock.now():
+        if token is None or token.claims.expires_at < self._peer.clock.now() + OUTWAY_MARGIN_S:
             return None
         return token
 
-    def _keep(self, key: tuple[GrantHash, CertificateThumbprint], token: OutwayToken) -> None:
+    async def _fetch_for_all(self, selected: SelectedGrant, key: _Key) -> OutwayToken:
+        awaited = self._awaited[key] = asyncio.get_running_loop().create_future()
+        try:
+            token = await self._fetch(selected, key[1])
+        except Exception as error:
+            awaited.set_exception(error)
+            awaited.exception()  # tells asyncio that nobody needs to be waiting for it
+            raise
+        else:
+            self._keep(key, token)
+            awaited.set_result(token)
+            return token
+        finally:
+            awaited.cancel()  # when this request was given up: one of those that wait fetches instead
+            del self._awaited[key]
+
+    def _keep(self, key: _Key, token: OutwayToken) -> None:
         self._kept.pop(key, None)
         while len(self._kept) >= _MAX_KEPT:
             del self._kept[next(iter(self._kept))]

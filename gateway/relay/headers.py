@@ -2,6 +2,9 @@
 
 Standard: RFC 9110 section 7.6 (hop-by-hop, Connection), FSC Core (Fsc headers are kept), DESIGN section 4 (what the
 Service may believe). `Connection:` cannot name an Fsc header away.
+
+Many servers take `X_Forwarded_For` for `X-Forwarded-For`. So what the Service must have from us alone is recognised
+under every such spelling, and what it must have exactly as it came is kept under its own name only.
 """
 
 from collections.abc import Iterable
@@ -25,7 +28,8 @@ _HOP_BY_HOP = frozenset(
     }
 )
 _FSC = "fsc-"
-_FORWARDED = ("x-forwarded-", "forwarded", "x-real-ip")
+_ABOUT_CLIENT = frozenset({"forwarded", "x-real-ip"})
+_X_FORWARDED = "x-forwarded-"
 _OUTWAY_ONLY = frozenset({"fsc-grant-hash", "fsc-service", "fsc-authorization", "fsc-transaction-id", "host"})
 
 
@@ -44,11 +48,7 @@ def for_service(headers: Iterable[tuple[str, str]], *, client_ip: str, inway_aut
 
     Shape: `inway_authority` is `host:port` of the Inway's address.
     """
-    kept = tuple(
-        (name, value)
-        for name, value in end_to_end(headers)
-        if name.lower() != "host" and not name.lower().startswith(_FORWARDED)
-    )
+    kept = tuple((name, value) for name, value in end_to_end(headers) if not _is_ours_to_say(name.lower()))
     return (
         *kept,
         ("X-Forwarded-For", client_ip),
@@ -63,6 +63,17 @@ def for_inway(headers: Iterable[tuple[str, str]], *, token: str, transaction_id:
     return (*kept, ("Fsc-Authorization", f"Bearer {token}"), ("Fsc-Transaction-Id", transaction_id))
 
 
+def _is_ours_to_say(name: str) -> bool:
+    dashed = name.replace("_", "-")
+    is_posing = dashed != name and dashed.startswith(_FSC)
+    return name == "host" or dashed in _ABOUT_CLIENT or dashed.startswith(_X_FORWARDED) or is_posing
+
+
+def values_of(headers: Iterable[tuple[str, str]], name: str) -> list[str]:
+    """Every value of a header."""
+    return [value for known, value in headers if known.lower() == name.lower()]
+
+
 def value_of(headers: Iterable[tuple[str, str]], name: str) -> str | None:
     """The first value of a header."""
-    return next((value for known, value in headers if known.lower() == name), None)
+    return next(iter(values_of(headers, name)), None)

@@ -1,7 +1,9 @@
 """The relay on aiohttp: requests out over a pooled session, answers back as they arrive, nothing buffered whole."""
 
+import logging
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from types import MappingProxyType
 
 import aiohttp
 from aiohttp import web
@@ -10,11 +12,19 @@ from yarl import URL
 
 from gateway.fsc.token import Authorization
 from gateway.http.client import describe_failure
-from gateway.relay.headers import Headers, end_to_end
+from gateway.relay.head import parse_head
+from gateway.relay.headers import end_to_end
 from gateway.relay.upstream import RequestHead, Response, UpstreamFailed
+
+_log = logging.getLogger(__name__)
+
+SERVER_OPTIONS: Mapping[str, bool] = MappingProxyType({"auto_decompress": False, "handler_cancellation": True})
+"""What a `web.AppRunner` must be told to serve a relay: bodies stay as they are, and who hangs up is not worked for."""
 
 RELAYED: web.RequestKey[frozenset[str]] = web.RequestKey("relayed", frozenset)
 """The header names of the answer that is being relayed."""
+
+_SWITCHING_PROTOCOLS = 101
 
 
 async def exchange(
@@ -29,11 +39,10 @@ async def exchange(
 
     Raises: UpstreamFailed.
     """
-    url = URL(base_url + head.target, encoded=True)
     try:
         answer = await session.request(
             head.method,
-            url,
+            _url(base_url, head.target),
             headers=CIMultiDict(head.headers),
             data=body,
             ssl=True if context is None else context,
@@ -41,6 +50,9 @@ async def exchange(
         )
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         raise UpstreamFailed(describe_failure(error)) from error
+    if answer.status == _SWITCHING_PROTOCOLS:
+        answer.close()
+        raise UpstreamFailed("it switches to another protocol, which nobody asked")
 
     async def close() -> None:
         if answer.content.at_eof():
@@ -67,9 +79,9 @@ class HttpUpstream:
         return await exchange(self._session, self._base_url, head, body, context=None)
 
 
-def request_head(request: web.BaseRequest, headers: Headers) -> RequestHead:
-    """The request as it goes on: method and target untouched, these headers."""
-    return RequestHead(request.method, request.raw_path, headers)
+def request_head(request: web.BaseRequest) -> RequestHead:
+    """The head as it came. Raises: InvalidRequest."""
+    return parse_head(request.method, request.raw_path, request.headers.items())
 
 
 def request_body(request: web.BaseRequest) -> AsyncIterator[bytes] | None:
@@ -77,13 +89,12 @@ def request_body(request: web.BaseRequest) -> AsyncIterator[bytes] | None:
     return request.content.iter_any() if request.can_read_body else None
 
 
-async def relay_answer(request: web.Request, response: Response, *, extra: Headers = ()) -> web.StreamResponse:
-    """Send `response` on to the client as it arrives, with `extra` headers.
+async def relay_answer(request: web.Request, response: Response) -> web.StreamResponse:
+    """Send `response` on to the client as it arrives.
 
     When the upstream breaks off half-way the connection to the client is cut: it must not take half for whole.
     """
-    added = {name.lower() for name, _ in extra}
-    headers = CIMultiDict((*(pair for pair in response.headers if pair[0].lower() not in added), *extra))
+    headers = CIMultiDict(response.headers)
     request[RELAYED] = frozenset(name.lower() for name in headers)
     out = web.StreamResponse(status=response.status, reason=response.reason, headers=headers)
     try:
@@ -92,9 +103,9 @@ async def relay_answer(request: web.Request, response: Response, *, extra: Heade
             await out.write(chunk)
         await out.write_eof()
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        _log.info("exchange_broke_off", extra={"reason": describe_failure(error)})
         if request.transport is not None:
             request.transport.abort()
-        raise ConnectionResetError("the exchange broke off half-way") from error
     finally:
         await response.close()
     return out
@@ -107,3 +118,11 @@ async def leave_headers_alone(request: web.Request, response: web.StreamResponse
         for name in ("Server", "Date", "Content-Type"):
             if name.lower() not in relayed:
                 response.headers.popall(name, None)
+
+
+def _url(base_url: str, target: str) -> URL:
+    # The library would normalise a query and drop an empty one, but it sends a path as it is: so all of it is the path.
+    base = URL(base_url)
+    return URL.build(
+        scheme=base.scheme, authority=base.raw_authority, path=base.raw_path.rstrip("/") + target, encoded=True
+    )

@@ -11,11 +11,13 @@ import uvloop
 
 from clock import SystemClock
 from config.settings import Settings
+from klantenregister import __version__
 from klantenregister.errors import WrongUsage
 from klantenregister.hosting import Role
 from klantenregister.installation import ALL_ROLES, running
 from klantenregister.logging import log_to_stderr
 from klantenregister.preflight import check_files
+from klantenregister.reloading import reload_when_changed
 from klantenregister.settings_file import read_settings
 
 _log = logging.getLogger(__name__)
@@ -32,15 +34,18 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         metavar="ROLES",
         help=f"comma separated, of {', '.join(Role)} (default: all)",
     )
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes (this version: 1)")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve. Raises: WrongUsage, Failed."""
+    if arguments.workers != 1:
+        raise WrongUsage("--workers: this version serves with one process; give 1 or leave it out")
     settings = read_settings(arguments.config)
     check_before_start(settings)
     log_to_stderr()
-    uvloop.run(_serve(settings, arguments.roles))
+    uvloop.run(_serve(arguments.config, settings, arguments.roles))
     return 0
 
 
@@ -61,12 +66,16 @@ def check_before_start(settings: Settings) -> None:
         raise WrongUsage("\n".join(str(error) for error in findings.errors))
 
 
-async def _serve(settings: Settings, roles: frozenset[Role]) -> None:
-    stop = asyncio.Event()
+async def _serve(config: Path, settings: Settings, roles: frozenset[Role]) -> None:
+    stop, reload = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with running(settings, SystemClock(), roles):
-        _log.info("serving", extra={"roles": sorted(roles), "tenants": [tenant.slug for tenant in settings.tenants]})
+    loop.add_signal_handler(signal.SIGHUP, reload.set)
+    async with running(settings, SystemClock(), roles) as installation:
+        watching = installation.tasks.create_task(reload_when_changed(installation, config, reload))
+        slugs = [tenant.slug for tenant in settings.tenants]
+        _log.info("serving", extra={"roles": sorted(roles), "tenants": slugs, "version": __version__})
         await stop.wait()
         _log.info("stopping")
+        watching.cancel()

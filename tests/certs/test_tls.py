@@ -478,6 +478,44 @@ class TestSettings:
         assert peer_of(ends.server).peer_id == CONSUMER_ID
 
 
+class TestResumptionUnderAnotherName:
+    """A client that mixes up its sessions never gets one tenant's connection with another tenant's context."""
+
+    def test_tls_1_3_goes_by_the_name_asked_for(
+        self, listener: GroupContext, other: PeerContext, consumer: KeyPair, trust: TrustStore
+    ) -> None:
+        client = plain_client(consumer, trust.anchors_pem(), ssl.TLSVersion.TLSv1_3)
+        session = shake(listener, client, INWAY).session()
+        ends = shake(listener, client, OTHER, session)
+        assert (context_of(ends.server), server_name_of(ends.server)) == (other, OTHER)
+        with pytest.raises(ssl.SSLError, match="unrecognized name"):
+            shake(listener, client, "unknown.localhost", session)
+
+    @pytest.mark.parametrize("name", [OTHER, "unknown.localhost"])
+    def test_tls_1_2_goes_by_the_name_of_the_session(
+        self, listener: GroupContext, server: PeerContext, consumer: KeyPair, trust: TrustStore, name: str
+    ) -> None:
+        client = plain_client(consumer, trust.anchors_pem(), ssl.TLSVersion.TLSv1_2)
+        session = shake(listener, client, INWAY).session()
+        ends = shake(listener, client, name, session)
+        assert (context_of(ends.server), server_name_of(ends.server)) == (server, INWAY)
+
+    def test_a_tenant_that_left_is_not_resumed(
+        self,
+        tenants: dict[str | None, PeerContext],
+        listener: GroupContext,
+        consumer: KeyPair,
+        trust: TrustStore,
+    ) -> None:
+        for version in VERSIONS:
+            client = plain_client(consumer, trust.anchors_pem(), version)
+            session = shake(listener, client, OTHER).session()
+            left = tenants.pop(OTHER)
+            with pytest.raises(ssl.SSLError, match="unrecognized name"):
+                shake(listener, client, OTHER, session)
+            tenants[OTHER] = left
+
+
 class TestMaking:
     def test_a_certificate_that_names_no_peer(
         self, authority: DevelopmentAuthority, trust: TrustStore, clock: FixedClock

@@ -104,6 +104,10 @@ def test_any_text_gives_a_stable_value_or_a_value_error(parse: Callable[[str], o
     assert parse(str(parsed)) == parsed
 
 
+def test_the_ip_version_of_a_host() -> None:
+    assert [addresses.host_version(host) for host in ("::1", "127.0.0.1", "localhost", "a.b")] == [6, 4, None, None]
+
+
 def test_a_socket_path_must_fit_the_operating_system() -> None:
     addresses.check_socket_path(UnixAddress(Path("/" + "a" * 106)))
     with pytest.raises(ValueError, match="at most 107 bytes and this one 108"):

@@ -27,6 +27,7 @@ def findings(value: Settings) -> dict[str, str]:
         settings(group={"directories": [{**DIRECTORY, "peer_id": "00000000000000000010"}]}),
         settings(listen={"console": "127.0.0.1:0", "metrics": "127.0.0.1:0", "register": "127.0.0.1:0"}),
         settings(listen={"console": "127.0.0.1:9100", "metrics": "127.0.0.2:9100"}),
+        settings(listen={"console": "0.0.0.0:9100", "metrics": "[::]:9100"}),
         settings(tenant(public_base_url="https://a.b"), other_tenant(public_base_url="https://a.c")),
         settings(
             tenant(public_base_url="https://a.b/t/voorbeeld"), other_tenant(public_base_url="https://a.b/x/t/ander")
@@ -81,7 +82,16 @@ def test_what_is_consistent_has_no_findings(value: Settings) -> None:
         ),
         (settings(listen={"console": "127.0.0.1:8000"}), "listen.console", "also that of listen.register"),
         (settings(listen={"metrics": "0.0.0.0:8000"}), "listen.metrics", "also that of listen.register"),
-        (settings(listen={"metrics": "[::]:8000"}), "listen.metrics", "also that of listen.register"),
+        (
+            settings(listen={"register": "[::1]:8000", "metrics": "[::]:8000"}),
+            "listen.metrics",
+            "also that of listen.register",
+        ),
+        (
+            settings(listen={"register": "localhost:8000", "metrics": "0.0.0.0:8000"}),
+            "listen.metrics",
+            "also that of listen.register",
+        ),
         (settings(listen={"metrics": "unix:data/admin.sock"}), "listen.metrics", "also that of listen.admin"),
         (
             settings(tenant(outway={"listen": "127.0.0.1:8443"})),

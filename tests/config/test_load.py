@@ -139,7 +139,7 @@ def test_everything_can_come_from_the_environment(tmp_path: Path) -> None:
 
 
 def test_a_file_that_a_yaml_1_1_library_wrote(tmp_path: Path) -> None:
-    value = document(tenant(slug="no"), other_tenant(rsin=["001234569"], directory=True), storage="sqlite:///x.db")
+    value = document(tenant(slug="no"), other_tenant(rsin=["001234572"], directory=True), storage="sqlite:///x.db")
     written = yaml.safe_dump(value)
     assert "peer_id: 00000001823288444000" in written
     assert load(tmp_path, written) == load(tmp_path, value)
@@ -206,8 +206,30 @@ def test_loading_writes_nothing(tmp_path: Path) -> None:
 
 keys = st.sampled_from(
     [
-        *("group", "id", "trust_anchors", "listen", "storage", "storage_file", "tenants", "slug", "peer_id", "services"),
-        *("name", "applications", "token", "token_file", "accept", "peers", "connections", "service", "properties", "x"),
+        *(
+            "group",
+            "id",
+            "trust_anchors",
+            "listen",
+            "storage",
+            "storage_file",
+            "tenants",
+            "slug",
+            "peer_id",
+            "services",
+        ),
+        *(
+            "name",
+            "applications",
+            "token",
+            "token_file",
+            "accept",
+            "peers",
+            "connections",
+            "service",
+            "properties",
+            "x",
+        ),
     ]
 )
 scalars = (

@@ -57,14 +57,16 @@ async def test_put_leaves_what_is_optional_and_asks_for_what_is_required(any_wor
 async def test_lists_are_newest_first_in_pages_that_lead_to_each_other(any_world: World) -> None:
     made = [(await any_world.partij())["uuid"] for _ in range(5)]
     seen: list[str] = []
+    previous = []
     query = "pageSize=2"
     while query:
         page = await any_world.call("GET", "/partijen", query=query)
         assert page.body["count"] == 5
         seen.extend(each["uuid"] for each in page.body["results"])
+        previous.append(page.body["previous"])
         query = urlsplit(page.body["next"] or "").query
     assert seen == made[::-1]
-    assert page.body["previous"] == f"https://klant.aadorp.test{API}/partijen?pageSize=2&page=2"
+    assert previous[-1] == f"https://klant.aadorp.test{API}/partijen?pageSize=2&page=2"
 
 
 async def test_pages_beyond_the_end_do_not_exist(world: World) -> None:

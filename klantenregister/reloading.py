@@ -1,0 +1,83 @@
+"""Reloading while the program runs: on SIGHUP, and when the configuration or a file that it names has changed.
+
+A configuration that is not right is refused aloud, and the one that runs stays (DESIGN section 3).
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeAlias
+
+from config.settings import Settings
+from klantenregister.errors import CommandError
+from klantenregister.installation import Installation
+from klantenregister.preflight import check_files
+from klantenregister.settings_file import read_settings
+
+_log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 2.0
+
+Fingerprint: TypeAlias = dict[Path, tuple[int, int, int] | None]
+"""What tells a file from its earlier self: instant of writing, size, inode; None when it cannot be read."""
+
+
+def files_of(config: Path, settings: Settings) -> Iterator[Path]:
+    """The configuration and the certificate, key, anchor and CRL files that it names."""
+    yield config
+    yield from settings.group.trust_anchors
+    yield from (source for source in settings.group.revocation.crl if isinstance(source, Path))
+    for tenant in settings.tenants:
+        for pair in tenant.certificates:
+            yield pair.cert
+            yield pair.key
+
+
+def fingerprint(config: Path, settings: Settings) -> Fingerprint:
+    """Something that differs when one of the files was written, replaced or removed."""
+    return {path: _fingerprint_of(path) for path in files_of(config, settings)}
+
+
+async def reload_when_changed(installation: Installation, config: Path, asked: asyncio.Event) -> None:
+    """Keep `installation` at what `config` says, until cancelled; `asked` set means: look now, changed or not."""
+    seen = fingerprint(config, installation.settings)
+    while True:
+        try:
+            await asyncio.wait_for(asked.wait(), LOOK_EVERY_S)
+        except TimeoutError:
+            if fingerprint(config, installation.settings) == seen:
+                continue
+        asked.clear()
+        before = fingerprint(config, installation.settings)
+        await reload(installation, config)
+        now = fingerprint(config, installation.settings)
+        # What was written while we read is noticed in the next round: it differs from what was there before.
+        seen = {path: before.get(path, now[path]) for path in now}
+
+
+async def reload(installation: Installation, config: Path) -> bool:
+    """Apply what `config` says now; returns whether it was right. Never raises for a configuration that is not."""
+    try:
+        settings = read_settings(config)
+        findings = check_files(settings, now=installation.clock.now())
+        for warning in findings.warnings:
+            _log.warning("configuration_warning", extra={"problem": str(warning)})
+        if findings.errors:
+            for error in findings.errors:
+                _log.error("configuration_refused", extra={"problem": str(error)})
+            return False
+        await installation.apply(settings)
+    except CommandError as error:
+        _log.error("configuration_refused", extra={"problem": str(error)})
+        return False
+    _log.info("configuration_applied", extra={"tenants": [tenant.slug for tenant in installation.settings.tenants]})
+    return True
+
+
+def _fingerprint_of(path: Path) -> tuple[int, int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
