@@ -45,7 +45,10 @@ def as_problem(error: Exception) -> Problem:
             _log.error("store_unavailable", exc_info=error)
             return Problem(503, "Service Unavailable", "the store cannot answer now; try again later")
         case web.HTTPMethodNotAllowed():
-            return Problem(405, error.reason, f"this path takes {', '.join(sorted(error.allowed_methods))}")
+            allowed = ", ".join(sorted(error.allowed_methods))
+            return Problem(405, error.reason, f"this path takes {allowed}", headers={"Allow": allowed})
+        case web.RequestPayloadError():
+            return Problem(400, "Bad Request", "the body is not what its encoding says")
         case web.HTTPClientError():
             return Problem(error.status, error.reason, error.reason)
         case _:

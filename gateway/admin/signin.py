@@ -1,7 +1,6 @@
 """Who uses the administration API: whoever can open the socket, or an account that signs in on the console listener."""
 
 import base64
-import binascii
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -37,7 +36,7 @@ async def _account(request: web.Request, accounts: Accounts) -> Account:
         )
     try:
         name, colon, password = base64.b64decode(credentials.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise Problem(401, "Unauthorized", "the credentials cannot be read", headers=_CHALLENGE) from error
     account = await accounts.sign_in(name, password) if colon else None
     if account is None:

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 
 import aiohttp
 
+from certs.errors import CertsError
 from certs.identity import PeerId
 from gateway.http.resolver import LocalhostResolver
 
 
 class PeerUnreachable(Exception):
-    """No usable answer from the Peer: DNS, TCP, TLS, its identity, a timeout, or an answer beyond the limits."""
+    """No usable answer from the Peer: DNS, TCP, TLS, its identity or ours, a timeout, or an answer beyond the limits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class PeerClient:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
     ) -> PeerAnswer:
-        """One request to `peer_id` at `url`, whatever its status. Raises: PeerUnreachable."""
+        """One request to `peer_id` at `url`, whatever its status. Raises: PeerUnreachable, also when we have no identity."""
         try:
             async with (
                 asyncio.timeout(self._timeout_s),
@@ -84,7 +85,7 @@ class PeerClient:
                 return PeerAnswer(answer.status, answer.headers, read)
         except TimeoutError as error:
             raise PeerUnreachable(f"{url} did not answer within {self._timeout_s:g} s") from error
-        except (aiohttp.ClientError, ssl.SSLError, OSError, ValueError) as error:
+        except (aiohttp.ClientError, CertsError, OSError, ValueError) as error:
             raise PeerUnreachable(f"{url}: {describe_failure(error)}") from error
 
 

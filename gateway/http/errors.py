@@ -41,6 +41,8 @@ def as_fsc_error(error: Exception) -> FscError:
         return MethodNotAllowed(f"this path takes {', '.join(allowed)}", allowed=allowed)
     if isinstance(error, web.HTTPRequestEntityTooLarge):
         return RequestTooLarge("the body is larger than this server accepts")
+    if isinstance(error, web.RequestPayloadError):
+        return InvalidRequest("the body is not what its Content-Encoding or Transfer-Encoding says")
     if isinstance(error, web.HTTPClientError):
         return InvalidRequest(error.reason)
     _log.error("unexpected_error", exc_info=error)

@@ -1,5 +1,6 @@
-"""Query parameters, read strictly: an unknown, repeated or malformed one is refused with its name."""
+"""Query parameters, read strictly: an unknown, repeated or malformed one is refused."""
 
+from collections import Counter
 from collections.abc import Iterable
 from enum import StrEnum
 
@@ -23,12 +24,12 @@ class QueryParameters:
     """The parameters of one request. Every method raises InvalidRequest for a value that does not fit."""
 
     def __init__(self, query: MultiMapping[str], *, known: Iterable[str]) -> None:
-        names = list(query.keys())
+        names = Counter(name for name, _ in query.items())
         allowed = frozenset(known)
-        for name in names:
+        for name, times in names.items():
             if name not in allowed:
                 raise InvalidRequest(f"unknown query parameter; this path takes {', '.join(sorted(allowed)) or 'none'}")
-            if names.count(name) > 1:
+            if times > 1:
                 raise InvalidRequest(f"query parameter {name} is given more than once; use a comma separated list")
         self._query = query
 

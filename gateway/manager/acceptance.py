@@ -6,7 +6,6 @@ no rule ever accepts: a Service of ours that we do not offer, and an Outway iden
 
 from dataclasses import dataclass
 
-from config.names import ANY_PEER
 from config.settings import AcceptRule
 from gateway.fsc.grants import ConnectionGrant, DomainNameIdentification, Grant, PublicationGrant
 from gateway.fsc.signature import SignatureType
@@ -57,7 +56,7 @@ def _matches(rule: AcceptRule, record: ContractRecord, tenant: Tenant) -> bool:
     return (
         all(_rule_name(grant) in rule.grants for grant in content.grants)
         and (not rule.services or all(grant.service_name in rule.services for grant in content.grants))
-        and (ANY_PEER in rule.peers or others <= frozenset(rule.peers))
+        and all(rule.names_peer(other) for other in others)
         and (rule.max_days is None or duration_s <= rule.max_days * _DAY_S)
     )
 

@@ -25,6 +25,7 @@ from gateway.manager.keys import signing_certificate
 from gateway.state.contract_store import IvInUse
 from gateway.state.contracts import ContractRecord, DeliveryAction
 from gateway.state.local_peer import LocalPeer
+from gateway.state.tenant import NoValidCertificate
 from storage.errors import Conflict
 
 _log = logging.getLogger(__name__)
@@ -78,7 +79,7 @@ async def receive(
 
 
 async def consider(peer: LocalPeer, content_hash: ContentHash) -> Decision:
-    """Let the accept rules decide on a Contract that waits for our signature; sign when they say so."""
+    """Let the accept rules decide on a Contract that waits for our signature; sign when they say so and we can."""
     record = await peer.contracts.get(content_hash)
     if record is None:
         return Decision.none("no such contract")
@@ -93,7 +94,11 @@ async def consider(peer: LocalPeer, content_hash: ContentHash) -> Decision:
                 "rule": decision.reason,
             },
         )
-        await add_our_signature(peer, content_hash, decision.kind, remark=decision.reason)
+        try:
+            await add_our_signature(peer, content_hash, decision.kind, remark=decision.reason)
+        except (WrongState, NoValidCertificate) as error:
+            _log.warning("cannot_sign", extra={"peer_id": peer.peer_id, "contract": content_hash, "reason": str(error)})
+            return Decision.none(str(error))
     return decision
 
 

@@ -1,19 +1,24 @@
 """The delivery worker: brings every signature we owe to the Peer we owe it to, until it says 201 or the Contract ends.
 
 Theory of operation. Debts live in the Contract's document (`ContractRecord.deliveries`), each with the moment of its
-next attempt. The worker sleeps until the earliest, tries all that are due at once, and writes the outcome back: gone
-when confirmed, else later, with the reason. A killed process loses nothing: the debt is still there at the next start,
-and a receiver that saw it already answers 201 again.
+next attempt. The worker sleeps until the earliest, begins all that are due, and each attempt writes its own outcome
+back: gone when confirmed, else later, with the reason. Attempts do not wait for each other: a Peer that does not answer
+holds up nothing but its own. A killed process loses nothing: the debt is still there at the next start, and a receiver
+that saw it already answers 201 again.
 """
 
 import asyncio
 import json
 import logging
 import random
-from dataclasses import replace
+from collections import defaultdict
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from certs.identity import PeerId
+from gateway.errors import InvalidRequest
+from gateway.fsc.jcs import parse_json
+from gateway.fsc.names import ContentHash
 from gateway.http.client import PeerAnswer, PeerUnreachable
 from gateway.state.contracts import DELIVERS, ContractRecord, Delivery, DeliveryAction
 from gateway.state.local_peer import LocalPeer
@@ -24,7 +29,8 @@ _log = logging.getLogger(__name__)
 
 FIRST_DELAY_S = 1
 MAX_DELAY_S = 60
-_AT_ONCE = 16
+_AT_ONCE = 4
+"""Attempts at one Peer at the same time."""
 _MAX_ERROR_TEXT = 500
 _PAUSE_WITHOUT_STORE_S = 1.0
 
@@ -35,39 +41,41 @@ def next_delay_s(attempts: int, *, jitter: float) -> int:
     return max(1, round(exact * (0.75 + 0.25 * jitter)))
 
 
+@dataclass(frozen=True, slots=True)
+class _Debt:
+    """What is owed to whom: there is at most one attempt at each at a time."""
+
+    content_hash: ContentHash
+    peer_id: PeerId
+    action: DeliveryAction
+
+
 class DeliveryWorker:
     """Delivers for one hosted Peer."""
 
     def __init__(self, peer: LocalPeer) -> None:
         self._peer = peer
-        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._under_way: set[_Debt] = set()
+        self._slots: defaultdict[PeerId, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(_AT_ONCE))
+        self._unreachable: dict[PeerId, tuple[float, str]] = {}
 
     async def run(self) -> None:
         """Deliver until cancelled."""
-        contracts = self._peer.contracts
-        while True:
-            contracts.owed.clear()
-            try:
-                await self.deliver_due()
-                next_at = await contracts.next_owed_at()
-            except StoreError as error:
-                _log.warning("delivery_store_unavailable", extra={"peer_id": self._peer.peer_id, "reason": str(error)})
-                await asyncio.sleep(_PAUSE_WITHOUT_STORE_S)
-                continue
-            wait_s = None if next_at is None else max(0.0, next_at - self._peer.clock.now_ms() / 1000)
-            try:
-                await asyncio.wait_for(contracts.owed.wait(), wait_s)
-            except TimeoutError:
-                continue
-
-    async def deliver_due(self) -> None:
-        """Try everything that is due now, each Contract and Peer independent of the others."""
-        now = self._peer.clock.now()
+        owed = self._peer.contracts.owed
         async with asyncio.TaskGroup() as tasks:
-            for record in await self._peer.contracts.owing(now):
-                for delivery in record.deliveries:
-                    if delivery.next_at <= now:
-                        tasks.create_task(self._attempt(record, delivery, now))
+            while True:
+                owed.clear()
+                try:
+                    next_at = await self._begin_due(tasks)
+                except StoreError as error:
+                    _log.warning("delivery_store_unavailable", extra=self._said(reason=str(error)))
+                    await asyncio.sleep(_PAUSE_WITHOUT_STORE_S)
+                    continue
+                wait_s = None if next_at is None else max(0.0, next_at - self._peer.clock.now_ms() / 1000)
+                try:
+                    await asyncio.wait_for(owed.wait(), wait_s)
+                except TimeoutError:
+                    continue
 
     async def hasten(self, other: PeerId) -> None:
         """Try at once what is owed to `other`: it has just told us that it is there."""
@@ -81,37 +89,58 @@ class DeliveryWorker:
                 ),
             )
 
-        for record in await self._peer.contracts.owing(now + MAX_DELAY_S):
+        async for record in self._peer.contracts.owing():
             if any(one.peer_id == other for one in record.deliveries):
                 await self._peer.contracts.update(record.content_hash, sooner)
 
-    async def _attempt(self, record: ContractRecord, delivery: Delivery, now: int) -> None:
-        over = record.content.not_after <= now
-        error = ""
-        if not over:
-            async with self._slots:
-                error = await self._send(record, delivery)
-        if error:
-            _log.warning(
-                "delivery_failed",
-                extra={
-                    "peer_id": self._peer.peer_id,
-                    "to": delivery.peer_id,
-                    "action": delivery.action,
-                    "contract": record.content_hash,
-                    "attempt": delivery.attempts + 1,
-                    "reason": error,
-                },
-            )
+    async def _begin_due(self, tasks: asyncio.TaskGroup) -> int | None:
+        """Begin an attempt at everything that is due; returns when the next debt is, if there is one."""
+        now = self._peer.clock.now()
+        upcoming: int | None = None
+        async for record in self._peer.contracts.owing():
+            for delivery in record.deliveries:
+                debt = _Debt(record.content_hash, delivery.peer_id, delivery.action)
+                if debt in self._under_way:
+                    continue
+                if delivery.next_at > now:
+                    upcoming = delivery.next_at if upcoming is None else min(upcoming, delivery.next_at)
+                    continue
+                self._under_way.add(debt)
+                tasks.create_task(self._attempt(record, delivery, debt))
+        return upcoming
+
+    async def _attempt(self, record: ContractRecord, delivery: Delivery, debt: _Debt) -> None:
+        """One attempt, and its outcome written down. Only cancellation leaves it: a fault in one stops no other."""
         try:
+            error = await self._bring(record, delivery)
+            if error:
+                self._tell_failure(record, delivery, error)
+            now = self._peer.clock.now()
             await self._peer.contracts.update(
                 record.content_hash, lambda current: settled(current, delivery, error, now)
             )
         except StoreError as failure:  # the debt stays as it was: it is tried again, which a receiver does not mind
-            _log.warning("delivery_not_recorded", extra={"peer_id": self._peer.peer_id, "reason": str(failure)})
+            _log.warning("delivery_not_recorded", extra=self._said(reason=str(failure)))
+            await asyncio.sleep(_PAUSE_WITHOUT_STORE_S)
+        except Exception:
+            _log.exception("delivery_crashed", extra=self._said(to=delivery.peer_id, contract=record.content_hash))
+            await asyncio.sleep(MAX_DELAY_S)
+        finally:
+            self._under_way.discard(debt)
+            self._peer.contracts.owed.set()
+
+    async def _bring(self, record: ContractRecord, delivery: Delivery) -> str:
+        """Send it unless the Contract is over; returns "" when nothing is owed any more, else why not."""
+        asked_at = asyncio.get_running_loop().time()
+        async with self._slots[delivery.peer_id]:
+            if record.content.not_after <= self._peer.clock.now():
+                return ""
+            failed_at, reason = self._unreachable.get(delivery.peer_id, (asked_at, ""))
+            if failed_at > asked_at:  # the Peer did not answer while this one waited for its turn
+                return reason
+            return await self._send(record, delivery)
 
     async def _send(self, record: ContractRecord, delivery: Delivery) -> str:
-        """Bring it there; returns "" when the Peer confirmed, else why not."""
         jws = record.signatures[DELIVERS[delivery.action]][self._peer.peer_id]
         body = json.dumps({"contract_content": record.parsed.raw, "signature": jws}, ensure_ascii=False).encode()
         headers = {"Content-Type": "application/json", "Fsc-Manager-Address": self._peer.tenant.manager_address}
@@ -120,8 +149,25 @@ class DeliveryWorker:
             method, url = _endpoint(address, record, delivery.action)
             answer = await self._peer.client.call(delivery.peer_id, method, url, headers=headers, body=body)
         except PeerUnreachable as error:
+            self._unreachable[delivery.peer_id] = (asyncio.get_running_loop().time(), str(error))
             return str(error)
+        self._unreachable.pop(delivery.peer_id, None)
         return "" if answer.status in (200, 201, 204) else _refusal(answer)
+
+    def _tell_failure(self, record: ContractRecord, delivery: Delivery, error: str) -> None:
+        _log.warning(
+            "delivery_failed",
+            extra=self._said(
+                to=delivery.peer_id,
+                action=delivery.action,
+                contract=record.content_hash,
+                attempt=delivery.attempts + 1,
+                reason=error,
+            ),
+        )
+
+    def _said(self, **fields: object) -> dict[str, object]:
+        return {"peer_id": self._peer.peer_id, **fields}
 
 
 def settled(record: ContractRecord, delivery: Delivery, error: str, now: int) -> ContractRecord:
@@ -131,7 +177,8 @@ def settled(record: ContractRecord, delivery: Delivery, error: str, now: int) ->
         return replace(record, deliveries=others)
     attempts = delivery.attempts + 1
     later = now + next_delay_s(attempts, jitter=random.random())  # noqa: S311 - spreads load, guards nothing
-    again = replace(delivery, next_at=later, attempts=attempts, last_error=error[:_MAX_ERROR_TEXT])
+    reason = "".join(c if c.isprintable() else "�" for c in error[:_MAX_ERROR_TEXT])
+    again = replace(delivery, next_at=later, attempts=attempts, last_error=reason)
     return replace(record, deliveries=(*others, again))
 
 
@@ -147,7 +194,7 @@ def _endpoint(address: str, record: ContractRecord, action: DeliveryAction) -> t
 
 def _refusal(answer: PeerAnswer) -> str:
     try:
-        body = json.loads(answer.body)
+        body = parse_json(answer.body)
         return f"{answer.status} {body['code']}: {body['message']}"
-    except (ValueError, KeyError, TypeError):
+    except (InvalidRequest, KeyError):
         return f"{answer.status} without a readable reason"

@@ -1,8 +1,9 @@
 """Which Services the Directories of the Group list: what one may ask a Contract for."""
 
-import json
 from urllib.parse import quote
 
+from gateway.errors import InvalidRequest
+from gateway.fsc.jcs import parse_json
 from gateway.http.client import PeerUnreachable
 from gateway.state.local_peer import LocalPeer
 from storage.documents import JsonObject
@@ -21,7 +22,7 @@ async def services_at_directories(peer: LocalPeer) -> tuple[list[JsonObject], li
             for _ in range(_MAX_PAGES):
                 url = f"{address}/v1/services?limit={_PAGE}&cursor={quote(cursor)}"
                 answer = await peer.client.call(directory, "GET", url)
-                page = json.loads(answer.body)
+                page = parse_json(answer.body)
                 listed += [{"directory": directory, **one["data"]} for one in page["services"]]
                 following = page["pagination"]["next_cursor"]
                 # Some Managers give a cursor on the last page, or the same one again: stop at either (FSC.md 3).
@@ -30,6 +31,6 @@ async def services_at_directories(peer: LocalPeer) -> tuple[list[JsonObject], li
                 cursor = following
         except PeerUnreachable as error:
             problems.append(str(error))
-        except (ValueError, KeyError, TypeError):
+        except (InvalidRequest, KeyError, TypeError):
             problems.append(f"Directory {directory} answered /services with something unreadable")
     return listed, problems

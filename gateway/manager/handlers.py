@@ -36,6 +36,8 @@ PAGE = ("cursor", "limit", "sort_order")
 DEFAULT_LIMIT = 100
 DEFAULT_LOG_LIMIT = 25
 MAX_JSON_DEPTH = 64
+_ALL = 10_000
+"""How many log records one list of transaction ids gives: it has no pages, and an id has a record on either side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ CALLER = web.RequestKey("caller", PeerCertificate)
 
 async def announce(request: web.Request) -> web.Response:
     """PUT /announce: remember where the caller's Manager is, and bring what we still owe it."""
+    QueryParameters(request.query, known=())
     manager, caller = request[MANAGER], _calling_manager(request)
     peer = manager.peer
     await peer.peers.remember(caller.peer_id, caller.name, caller.address, now=peer.clock.now())
@@ -180,7 +183,7 @@ async def list_logs(request: web.Request) -> web.Response:
     )
     transaction_ids = query.csv("transaction_ids")
     if transaction_ids:
-        wanted = RecordFilter(visible_to=request[CALLER].peer_id, transaction_ids=transaction_ids, limit=1000)
+        wanted = RecordFilter(visible_to=request[CALLER].peer_id, transaction_ids=transaction_ids, limit=_ALL)
     else:
         wanted = RecordFilter(
             visible_to=request[CALLER].peer_id,
@@ -236,7 +239,7 @@ def _encode_cursor(place: tuple[int, str]) -> str:
 
 def _decode_cursor(cursor: str) -> tuple[int, str]:
     try:
-        created_at, _, key = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().partition(":")
+        created_at, key = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().split(":", 1)
         return int(created_at), key
     except ValueError as error:
         raise InvalidRequest("cursor: not one that this list gave; start again without a cursor") from error

@@ -1,6 +1,6 @@
 """The head of a request as it goes on: read strictly from what a server library made of it. Pure.
 
-Standard: RFC 9112 section 3.2 (request target), RFC 9110 section 5.5 (field values); FSC Core (the path is not altered).
+Standard: RFC 9112 section 3.2 (request target), RFC 9110 section 5.5 (field values); FSC Core (paths are not altered).
 """
 
 import re

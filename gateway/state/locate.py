@@ -1,9 +1,12 @@
 """Where a Peer's Manager is: what the Group says, what we were told, else what the Directory answers."""
 
-import json
+from functools import partial
 from urllib.parse import quote
 
 from certs.identity import PeerId, PeerName
+from gateway.errors import InvalidRequest
+from gateway.fsc.jcs import parse_json
+from gateway.fsc.members import text_member
 from gateway.fsc.names import ManagerAddress, parse_manager_address
 from gateway.http.client import PeerUnreachable
 from gateway.state.local_peer import LocalPeer
@@ -36,17 +39,15 @@ async def manager_address_of(peer: LocalPeer, other: PeerId) -> ManagerAddress:
 async def _ask_directory(
     peer: LocalPeer, directory: PeerId, address: ManagerAddress, other: PeerId
 ) -> tuple[PeerName, ManagerAddress] | None:
+    any_port = peer.tenant.group.allow_any_port
     answer = await peer.client.call(directory, "GET", f"{address}/v1/peers?peer_id={quote(other)}")
     if answer.status != 200:
         raise PeerUnreachable(f"Directory {directory} answered {answer.status} to /peers")
     try:
-        listed = json.loads(answer.body)["peers"]
-        for one in listed:
+        for one in parse_json(answer.body)["peers"]:
             if one["id"] == other:
-                allow_any_port = peer.tenant.group.allow_any_port
-                return PeerName(one["name"]), parse_manager_address(
-                    one["manager_address"], allow_any_port=allow_any_port
-                )
-    except (ValueError, KeyError, TypeError) as error:
+                name = text_member(one, "name", PeerName)
+                return name, text_member(one, "manager_address", partial(parse_manager_address, allow_any_port=any_port))
+    except (InvalidRequest, ValueError, KeyError, TypeError) as error:
         raise PeerUnreachable(f"Directory {directory} answered /peers with something unreadable") from error
     return None

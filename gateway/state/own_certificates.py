@@ -76,13 +76,12 @@ class OwnCertificates:
             document = await self._documents.get(OWN_CERTIFICATES, thumbprint)
             if document is not None:
                 until = max(until, document.body["retain_until"])
-            self._known[thumbprint] = OwnCertificate(chain, until)
             body = {"chain": [one.public_bytes(Encoding.PEM).decode() for one in chain], "retain_until": until}
-            if document is not None and document.body == body:
-                return
-            try:
-                expected = None if document is None else document.revision
-                await self._documents.put(OWN_CERTIFICATES, thumbprint, body, expected=expected)
-            except Conflict:
-                continue
+            if document is None or document.body != body:
+                try:
+                    expected = None if document is None else document.revision
+                    await self._documents.put(OWN_CERTIFICATES, thumbprint, body, expected=expected)
+                except Conflict:
+                    continue
+            self._known[thumbprint] = OwnCertificate(chain, until)
             return

@@ -59,8 +59,9 @@ class PeerBook:
 
     async def by_ids(self, peer_ids: Iterable[str]) -> list[KnownPeer]:
         """Those of the Peers that we know, in the order asked."""
-        found = await self.get_many([PeerId(one) for one in dict.fromkeys(peer_ids)])
-        return list(found.values())
+        wanted = [PeerId(one) for one in dict.fromkeys(peer_ids)]
+        found = await self.get_many(wanted)
+        return [found[one] for one in wanted if one in found]
 
     async def page(self, query: Query) -> tuple[list[KnownPeer], str]:
         """One page and the cursor of the next ("" at the end). Raises: InvalidCursor."""

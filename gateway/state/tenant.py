@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from certs.custody import KeyPair, newest_valid
+from certs.errors import CertsError
 from certs.identity import PeerId, PeerName, SubjectRule
 from certs.trust import TrustStore
 from config.settings import AcceptRule, ConnectionSettings, ServiceSettings, TenantSettings
@@ -11,7 +12,7 @@ from gateway.fsc.names import GroupId, InwayAddress, ManagerAddress, ServiceName
 from gateway.fsc.profile import HashProfile
 
 
-class NoValidCertificate(Exception):
+class NoValidCertificate(CertsError):
     """None of the tenant's certificates is valid now, so it can neither sign nor serve."""
 
 

@@ -26,6 +26,7 @@ TRANSACTIONS = LogKind(
 
 _PARTIES = ("outway_peer_id", "service_peer_id", "delegator_peer_id", "service_delegator_peer_id")
 _SECOND_MS = 1000
+_MAX_MS = 2**63 - 1
 
 
 class TransactionLog:
@@ -64,14 +65,18 @@ class TransactionLog:
         page = await self._log.find(
             LogQuery(
                 where=_conditions(wanted),
-                after_ms=None if wanted.after is None else wanted.after * _SECOND_MS,
-                before_ms=None if wanted.before is None else wanted.before * _SECOND_MS,
+                after_ms=_milliseconds(wanted.after),
+                before_ms=_milliseconds(wanted.before),
                 ascending=wanted.ascending,
                 limit=wanted.limit,
                 cursor=wanted.cursor,
             )
         )
         return [parse_log_record(entry.body) for entry in page.entries], page.next_cursor
+
+
+def _milliseconds(at: int | None) -> int | None:
+    return None if at is None else min(at * _SECOND_MS, _MAX_MS)
 
 
 def _conditions(wanted: RecordFilter) -> tuple[LogCondition, ...]:

@@ -62,5 +62,5 @@ def test_what_may_be_null(name: str) -> None:
 
 
 def test_lists_have_an_end() -> None:
-    items = [{}] * 21
+    items: list[dict[str, Any]] = [{}] * 21
     assert faults_of(PARTIJ, {"partijIdentificatoren": items}) == {"partijIdentificatoren": "max_length"}

@@ -1,0 +1,490 @@
+"""A federation for the data plane, in one process: real TLS, really signed contracts, Inway and Outway listening.
+
+    application -> Outway of CONSUMER -> Inway of PROVIDER -> Service
+
+The Manager of the provider is only its token endpoint, around the real decision, so that a test can make it fail.
+"""
+
+import asyncio
+import os
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from functools import cache
+from uuid import UUID
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from certs.authority import DevelopmentAuthority
+from certs.custody import KeyPair
+from certs.handshake import PeerContext
+from certs.identity import PeerId, PeerName, SubjectRule
+from certs.tls import client_context, context_of, peer_of, server_context, server_name_of, sni_listener
+from certs.trust import RevocationMode, TrustStore
+from clock import FixedClock, SystemClock
+from config.settings import ConnectionSettings, ServiceSettings
+from gateway.errors import OAuthError
+from gateway.fsc.build import build_content
+from gateway.fsc.claims import Claims
+from gateway.fsc.contract import parse_contract_content
+from gateway.fsc.grants import (
+    DelegatedService,
+    DelegatedServiceConnectionGrant,
+    Grant,
+    NamedPeer,
+    Outway,
+    PublicKeyIdentification,
+    Service,
+    ServiceConnectionGrant,
+)
+from gateway.fsc.hashes import compute_all
+from gateway.fsc.jcs import JsonObject
+from gateway.fsc.logrecord import LogRecord
+from gateway.fsc.names import GrantHash, GroupId, InwayAddress, ManagerAddress, ServiceName
+from gateway.fsc.profile import HashProfile
+from gateway.fsc.signature import SignaturePayload, SignatureType, sign_contract
+from gateway.fsc.token import issue_token
+from gateway.fsc.uuid7 import RANDOM_BYTES, make_uuid7
+from gateway.http.client import PeerClient, new_session
+from gateway.http.listener import ProtocolFactory, listen_tls
+from gateway.inway.handler import inway_app
+from gateway.manager.tokens import answer_token_request
+from gateway.outway import handler
+from gateway.relay.http import SERVER_OPTIONS, HttpUpstream
+from gateway.relay.upstream import Upstream
+from gateway.state import contract_store, own_certificates, peers
+from gateway.state.contract_store import ContractStore
+from gateway.state.contracts import ContractRecord
+from gateway.state.local_peer import LocalPeer
+from gateway.state.own_certificates import OwnCertificates
+from gateway.state.peers import PeerBook
+from gateway.state.tenant import Group, Tenant
+from gateway.state.transactions import RecordFilter
+from gateway.txlog.log import TRANSACTIONS, TransactionLog
+from storage.memory import MemoryDocuments, MemoryLog
+from tests.gateway.wire import Message, Wire, connection, listening
+
+PROVIDER = PeerId("00000000000000000001")
+CONSUMER = PeerId("00000000000000000002")
+DELEGATOR = PeerId("00000000000000000003")
+SERVICE_DELEGATOR = PeerId("00000000000000000004")
+STRANGER = PeerId("00000000000000000099")
+GROUP = GroupId("fsc.dataplane.test")
+ECHO = ServiceName("echo")
+CONNECTION = "klant"
+PROFILES = (HashProfile.FSC_2_0, HashProfile.FSC_2_0_RAWBYTES)
+TTL_S = 600
+DAY_S = 86_400
+
+COLLECTIONS = (*contract_store.COLLECTIONS, *peers.COLLECTIONS, *own_certificates.COLLECTIONS)
+RULE = SubjectRule()
+Behaviour = Callable[[Message, Wire], Awaitable[None]]
+
+
+@cache
+def authority() -> DevelopmentAuthority:
+    """One CA for all tests: OpenSSL looks at the real clock, so it is of the present."""
+    return DevelopmentAuthority.create("dataplane", now=SystemClock().now())
+
+
+@cache
+def trust() -> TrustStore:
+    return TrustStore.from_pem([authority().anchors_pem()], crls=[], mode=RevocationMode.OFF)
+
+
+@cache
+def key_pair(peer_id: PeerId, number: int = 0) -> KeyPair:
+    """A certificate of the Peer, with a key of its own for each `number`."""
+    del number
+    names = [f"inway.{peer_id}.localhost", f"manager.{peer_id}.localhost"]
+    return authority().issue(peer_id=peer_id, name=f"Peer {peer_id}", dns_names=names)
+
+
+def client_tls(pair: KeyPair, expected: PeerId | None = PROVIDER) -> PeerContext:
+    """The context with which the holder of `pair` calls `expected`."""
+    return client_context(pair, trust(), RULE, expected_peer=expected, clock=SystemClock())
+
+
+def uuid7() -> str:
+    return str(make_uuid7(SystemClock().now_ms(), os.urandom(RANDOM_BYTES)))
+
+
+def connection_grant(*, name: ServiceName = ECHO, properties: JsonObject | None = None) -> ServiceConnectionGrant:
+    """The consumer may use the Service."""
+    service = Service(peer_id=PROVIDER, name=name)
+    if properties is None:
+        return ServiceConnectionGrant(outway=_outway(), service=service)
+    return ServiceConnectionGrant(outway=_outway(), service=service, properties=properties)
+
+
+def doubly_delegated_grant() -> DelegatedServiceConnectionGrant:
+    """The consumer may use the Service on behalf of DELEGATOR, which is offered on behalf of SERVICE_DELEGATOR."""
+    return DelegatedServiceConnectionGrant(
+        outway=_outway(),
+        service=DelegatedService(peer_id=PROVIDER, name=ECHO, delegator=NamedPeer(peer_id=SERVICE_DELEGATOR)),
+        delegator=NamedPeer(peer_id=DELEGATOR),
+    )
+
+
+def _outway() -> Outway:
+    thumbprint = key_pair(CONSUMER).public_key_thumbprint
+    return Outway(peer_id=CONSUMER, identification=PublicKeyIdentification(public_key_thumbprint=thumbprint))
+
+
+def signed_contract(*grants: Grant, now: int, created_at: int | None = None) -> ContractRecord:
+    """A valid contract with these grants, accepted by every Peer that they name."""
+    content = build_content(
+        iv=UUID(uuid7()),
+        group_id=GROUP,
+        not_before=now - DAY_S,
+        not_after=now + DAY_S,
+        grants=grants,
+        created_at=now - DAY_S if created_at is None else created_at,
+        profile=PROFILES[0],
+    )
+    parsed = parse_contract_content(content)
+    record = ContractRecord(parsed, compute_all(parsed, PROFILES))
+    for peer_id in sorted(parsed.content.peer_ids()):
+        record = with_signature(record, peer_id, SignatureType.ACCEPT, now)
+    return record
+
+
+def with_signature(record: ContractRecord, peer_id: PeerId, kind: SignatureType, now: int) -> ContractRecord:
+    """The record with a signature of the Peer."""
+    pair = key_pair(peer_id)
+    payload = SignaturePayload(record.content_hash, kind, now)
+    return record.with_signature(kind, peer_id, sign_contract(payload, pair.private_key, pair.thumbprint))
+
+
+def valid_claims(record: ContractRecord, *, audience: str, now: int, pair: KeyPair | None = None) -> Claims:
+    """What the provider says in a token for the first grant of the contract, bound to `pair`, by default the consumer's."""
+    (grant, *_) = record.content.grants
+    assert isinstance(grant, ServiceConnectionGrant | DelegatedServiceConnectionGrant)
+    return Claims(
+        grant_hash=record.grant_hashes[0],
+        group_id=GROUP,
+        outway_peer_id=grant.outway_peer_id,
+        service_peer_id=grant.service_peer_id,
+        service_name=grant.service_name,
+        audience=audience,
+        expires_at=now + TTL_S,
+        not_before=now - 60,
+        certificate_thumbprint=(pair or key_pair(CONSUMER)).thumbprint,
+        delegator_peer_id=grant.delegator_peer_id,
+        service_delegator_peer_id=grant.service_delegator_peer_id,
+        properties=grant.properties if grant.has_properties else None,
+    )
+
+
+class EchoService:
+    """What is behind the Inway: it keeps what it received, and answers as `behaviour` says."""
+
+    def __init__(self) -> None:
+        self.received: list[Message] = []
+        self.connections = 0
+        self.behaviour: Behaviour = _answer_ok
+        self.reads_body = True
+
+    async def serve(self, wire: Wire) -> None:
+        self.connections += 1
+        while True:
+            head = await wire.head()
+            message = Message(head, await wire.body(head) if self.reads_body else b"")
+            self.received.append(message)
+            await self.behaviour(message, wire)
+
+
+async def _answer_ok(request: Message, wire: Wire) -> None:
+    await wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", b"" if request.head.method == "HEAD" else b"ok")
+
+
+def answering(raw: bytes) -> Behaviour:
+    """A Service that says exactly this."""
+
+    async def behave(request: Message, wire: Wire) -> None:
+        del request
+        await wire.send(raw)
+
+    return behave
+
+
+class TokenEndpoint:
+    """The provider's Manager, as far as an Outway needs it."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.answer: Callable[[], web.Response] | None = None
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.issuer: LocalPeer | None = None
+
+    def app(self) -> web.Application:
+        app = web.Application()
+        app.add_routes([web.post("/v1/token", self._token)])
+        return app
+
+    async def _token(self, request: web.Request) -> web.Response:
+        self.requests += 1
+        await self.gate.wait()
+        if self.answer is not None:
+            return self.answer()
+        assert self.issuer is not None
+        assert request.transport is not None
+        client = peer_of(request.transport.get_extra_info("ssl_object"))
+        try:
+            return web.json_response(await answer_token_request(self.issuer, await request.read(), client))
+        except OAuthError as error:
+            return web.json_response(error.body(), status=error.status)
+
+
+class HeldLog:
+    """A transaction log that keeps every record waiting until it is released."""
+
+    def __init__(self, log: TransactionLog) -> None:
+        self._log = log
+        self.waiting = asyncio.Event()
+        self.release = asyncio.Event()
+
+    async def append(self, record: LogRecord) -> None:
+        self.waiting.set()
+        await self.release.wait()
+        await self._log.append(record)
+
+    async def find(self, wanted: RecordFilter) -> tuple[list[LogRecord], str]:
+        return await self._log.find(wanted)
+
+
+@dataclass(slots=True)
+class DataPlane:
+    """The federation while it runs."""
+
+    clock: FixedClock
+    provider: LocalPeer
+    consumer: LocalPeer
+    provider_log: MemoryLog
+    consumer_log: MemoryLog
+    service: EchoService
+    manager: TokenEndpoint
+    contract: ContractRecord
+    tls_port: int
+    outway_port: int
+    server_pairs: dict[PeerId, KeyPair] = field(default_factory=dict)
+
+    @property
+    def grant_hash(self) -> GrantHash:
+        return self.contract.grant_hashes[0]
+
+    def token(self, record: ContractRecord | None = None, *, signer: KeyPair | None = None, **changes: object) -> str:
+        """A token of the provider for `record`, by default its only contract; `changes` are to the claims."""
+        audience = self.provider.tenant.inway_address
+        claims = valid_claims(record or self.contract, audience=audience, now=self.clock.now())
+        pair = signer or key_pair(PROVIDER)
+        return issue_token(replace(claims, **changes), pair.private_key, pair.thumbprint)  # type: ignore[arg-type]
+
+    def authorized(self, token: str | None = None, transaction_id: str | None = None) -> bytes:
+        """The header lines that the Inway wants."""
+        bearer, transaction = token or self.token(), transaction_id or uuid7()
+        return f"Fsc-Authorization: Bearer {bearer}\r\nFsc-Transaction-Id: {transaction}\r\n".encode()
+
+    @asynccontextmanager
+    async def inway(self, pair: KeyPair | None = None) -> AsyncIterator[Wire]:
+        """A connection to the Inway with the certificate of `pair`, by default the consumer's."""
+        tls = client_tls(pair or key_pair(CONSUMER))
+        async with connection(self.tls_port, tls=tls, name=inway_name(PROVIDER)) as wire:
+            yield wire
+
+    @asynccontextmanager
+    async def outway(self) -> AsyncIterator[Wire]:
+        """A connection of an application to the consumer's Outway."""
+        async with connection(self.outway_port) as wire:
+            yield wire
+
+    async def ask_inway(self, *header_lines: bytes, start: bytes = b"GET / HTTP/1.1") -> Message:
+        """One request with these header lines and nothing else."""
+        async with self.inway() as wire:
+            return await wire.ask(start, b"\r\nHost: inway\r\n", *header_lines, b"\r\n")
+
+    async def ask_outway(self, *header_lines: bytes, start: bytes = b"GET / HTTP/1.1") -> Message:
+        """One request with these header lines, selecting the connection by Host name."""
+        async with self.outway() as wire:
+            return await wire.ask(start, b"\r\nHost: klant.outway\r\n", *header_lines, b"\r\n")
+
+    async def add_contract(self, *grants: Grant, created_at: int | None = None) -> ContractRecord:
+        """A valid contract that both sides hold."""
+        record = signed_contract(*grants, now=self.clock.now(), created_at=created_at)
+        for peer in (self.provider, self.consumer):
+            await peer.contracts.create(record)
+        return record
+
+    async def revoke(self, record: ContractRecord, *, at: Sequence[LocalPeer]) -> None:
+        """Put a revocation by the consumer in the stores of these Peers."""
+        for peer in at:
+            await peer.contracts.update(
+                record.content_hash,
+                lambda one: with_signature(one, CONSUMER, SignatureType.REVOKE, self.clock.now()),
+            )
+
+    async def provider_records(self) -> list[LogRecord]:
+        return (await self.provider.log.find(RecordFilter(limit=100)))[0]
+
+    async def consumer_records(self) -> list[LogRecord]:
+        return (await self.consumer.log.find(RecordFilter(limit=100)))[0]
+
+    def upstream_at(self, port: int) -> None:
+        """From here on the Service is at this port of this machine."""
+        offered = ServiceSettings.model_validate({"name": ECHO, "upstream": f"http://127.0.0.1:{port}"})
+        self.provider.tenant = replace(self.provider.tenant, services={**self.provider.tenant.services, ECHO: offered})
+
+
+def inway_name(peer_id: PeerId) -> str:
+    return f"inway.{peer_id}.localhost"
+
+
+def manager_name(peer_id: PeerId) -> str:
+    return f"manager.{peer_id}.localhost"
+
+
+def _tenant(peer_id: PeerId, tls_port: int, *, services: Mapping[ServiceName, ServiceSettings]) -> Tenant:
+    group = Group(
+        id=GROUP,
+        subject_rule=RULE,
+        trust=trust(),
+        hash_profiles=PROFILES,
+        directories={},
+        allow_any_port=True,
+        token_ttl_s=TTL_S,
+    )
+    wanted = ConnectionSettings.model_validate({"name": CONNECTION, "service": {"peer_id": PROVIDER, "name": ECHO}})
+    return Tenant(
+        group=group,
+        peer_id=peer_id,
+        name=PeerName(f"Peer {peer_id}"),
+        slug=f"peer-{peer_id[-2:]}",
+        directory=False,
+        manager_address=ManagerAddress(f"https://{manager_name(peer_id)}:{tls_port}"),
+        inway_address=InwayAddress(f"https://{inway_name(peer_id)}:{tls_port}"),
+        key_pairs=(key_pair(peer_id),),
+        services=services,
+        accept=(),
+        connections=(wanted,) if peer_id == CONSUMER else (),
+    )
+
+
+async def _local_peer(
+    tenant: Tenant, documents: MemoryDocuments, log: MemoryLog, session: aiohttp.ClientSession, clock: FixedClock
+) -> LocalPeer:
+    store = documents.for_tenant(tenant.peer_id)
+    contexts: dict[PeerId, PeerContext] = {}
+
+    def outgoing(peer_id: PeerId) -> ssl.SSLContext:
+        if peer_id not in contexts:
+            contexts[peer_id] = client_tls(tenant.key_pairs[0], peer_id)
+        return contexts[peer_id]
+
+    certificates = OwnCertificates(store, token_ttl_s=TTL_S)
+    await certificates.load(tenant.key_pairs, now=clock.now())
+    return LocalPeer(
+        tenant,
+        contracts=ContractStore(store, clock.now),
+        peers=PeerBook(store),
+        certificates=certificates,
+        client=PeerClient(session, outgoing, timeout_s=5, max_body_bytes=2**20),
+        log=TransactionLog(log.for_tenant(tenant.peer_id, TRANSACTIONS)),
+        clock=clock,
+        outgoing_context=outgoing,
+    )
+
+
+async def _runner(app: web.Application, stack: AsyncExitStack) -> web.AppRunner:
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0, max_field_size=2**21, **SERVER_OPTIONS)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    return runner
+
+
+async def _listen(
+    plane_of: Callable[[], DataPlane], manager: TokenEndpoint, services: aiohttp.ClientSession, stack: AsyncExitStack
+) -> asyncio.Server:
+    """One TLS socket for the Inway and the Manager of the provider, told apart by SNI name."""
+
+    def peer_of_connection(opened: ssl.SSLObject) -> LocalPeer | None:
+        provider = plane_of().provider
+        return provider if context_of(opened).owner.peer_id in plane_of().server_pairs else None
+
+    def upstream_of(peer: LocalPeer, service: ServiceName) -> Upstream | None:
+        settings = peer.tenant.services.get(service)
+        return None if settings is None else HttpUpstream(services, str(settings.upstream))
+
+    inway = await _runner(inway_app(peer_of_connection, upstream_of), stack)
+    tokens = await _runner(manager.app(), stack)
+    by_name: dict[str | None, web.AppRunner] = {inway_name(PROVIDER): inway, manager_name(PROVIDER): tokens}
+
+    def route(opened: ssl.SSLObject) -> ProtocolFactory | None:
+        return by_name[server_name_of(opened)].server
+
+    def select(name: str | None) -> PeerContext | None:
+        if name not in by_name:
+            return None
+        pair = plane_of().server_pairs[PROVIDER]
+        return server_context(pair, trust(), RULE, clock=SystemClock())
+
+    server = await listen_tls("127.0.0.1", 0, context=sni_listener(select), route=route)
+    stack.callback(server.close)
+    return server
+
+
+@asynccontextmanager
+async def data_plane() -> AsyncIterator[DataPlane]:
+    """The federation, with one valid contract: the consumer may use the provider's Service."""
+    async with AsyncExitStack() as stack:
+        clock = FixedClock(SystemClock().now())
+        documents, logs = MemoryDocuments(), (MemoryLog(), MemoryLog())
+        await documents.open(COLLECTIONS)
+        for log in logs:
+            await log.open((TRANSACTIONS,))
+        to_peers, to_services = [
+            await stack.enter_async_context(new_session(connect_timeout_s=5, read_timeout_s=5)) for _ in range(2)
+        ]
+        service, manager = EchoService(), TokenEndpoint()
+        service_port = await stack.enter_async_context(listening(service.serve))
+        running: list[DataPlane] = []
+        server = await _listen(lambda: running[0], manager, to_services, stack)
+        tls_port = server.sockets[0].getsockname()[1]
+        offered = {ECHO: ServiceSettings.model_validate({"name": ECHO, "upstream": f"http://127.0.0.1:{service_port}"})}
+        provider = await _local_peer(
+            _tenant(PROVIDER, tls_port, services=offered), documents, logs[0], to_peers, clock
+        )
+        consumer = await _local_peer(_tenant(CONSUMER, tls_port, services={}), documents, logs[1], to_peers, clock)
+        manager.issuer = provider
+        tenant = provider.tenant
+        await consumer.peers.remember(PROVIDER, tenant.name, tenant.manager_address, now=clock.now())
+        outway = await _runner(handler.Outway(consumer, to_peers).app(), stack)
+        site = web.TCPSite(outway, "127.0.0.1", 0)
+        await site.start()
+        plane = DataPlane(
+            clock=clock,
+            provider=provider,
+            consumer=consumer,
+            provider_log=logs[0],
+            consumer_log=logs[1],
+            service=service,
+            manager=manager,
+            contract=signed_contract(connection_grant(), now=clock.now()),
+            tls_port=tls_port,
+            outway_port=outway.addresses[0][1],
+            server_pairs={PROVIDER: key_pair(PROVIDER)},
+        )
+        running.append(plane)
+        for peer in (provider, consumer):
+            await peer.contracts.create(plane.contract)
+        yield plane
+
+
+@pytest.fixture
+async def plane() -> AsyncIterator[DataPlane]:
+    """A federation of its own for each test."""
+    async with data_plane() as running:
+        yield running
