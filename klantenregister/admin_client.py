@@ -43,8 +43,8 @@ class AdminClient:
         target = f"/admin/v1{path}{'?' if parameters else ''}{parameters}"
         connection = _SocketConnection(self._socket)
         try:
-            content = None if body is None else json.dumps(body).encode()
-            connection.request(method, target, content, {"Content-Type": "application/json"})
+            sent = None if body is None else json.dumps(body).encode()
+            connection.request(method, target, sent, {"Content-Type": "application/json"})
             answer = connection.getresponse()
             text = answer.read()
         except (OSError, http.client.HTTPException) as error:
@@ -55,10 +55,13 @@ class AdminClient:
             ) from error
         finally:
             connection.close()
-        content_json = json.loads(text) if text else None
+        try:
+            content = json.loads(text) if text else None
+        except ValueError as error:
+            raise Failed(f"what answers on {self._socket} is not this program: check listen.admin") from error
         if answer.status >= http.client.BAD_REQUEST:
-            raise Failed(content_json["detail"] if isinstance(content_json, dict) else f"status {answer.status}")
-        return content_json
+            raise Failed(_detail(content) or f"refused with status {answer.status}")
+        return content
 
     def tenant_path(self, slug: str | None, rest: str = "") -> str:
         """The path of one tenant; without `slug` the only one there is. Raises: WrongUsage."""
@@ -67,6 +70,11 @@ class AdminClient:
                 raise WrongUsage(f"say which tenant with --tenant: {', '.join(self._slugs) or 'there is none'}")
             slug = self._slugs[0]
         return f"/tenants/{quote(slug, safe='')}{rest}"
+
+
+def _detail(problem: object) -> str:
+    """What RFC 9457 problem details say; empty when they are none."""
+    return str(problem.get("detail") or "") if isinstance(problem, dict) else ""
 
 
 def add_options(parser: argparse.ArgumentParser, *, tenant: bool = True) -> None:

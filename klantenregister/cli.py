@@ -1,6 +1,7 @@
 """The command line: one subcommand a module, exit codes of DESIGN section 2, and never a traceback for a person."""
 
 import argparse
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from importlib import import_module
@@ -44,12 +45,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = build_parser(chosen).parse_args(words)
     try:
         code: int = arguments.run(arguments)
+        sys.stdout.flush()
     except CommandError as error:
         sys.stderr.write(f"klantenregister: {error}\n")
         return error.exit_code
     except BrokenPipeError:
-        # Whoever read our output has stopped reading; nothing is left to tell them.
-        sys.stderr.close()
+        # Whoever read our output has stopped reading: what is left of it goes nowhere, at exit too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED

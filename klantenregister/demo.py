@@ -18,12 +18,12 @@ import yaml
 
 from certs.authority import create_group, issue
 from clock import SystemClock
-from config.load import load_settings
 from config.settings import Settings
 from gateway.state.transactions import RecordFilter
 from klantenregister.errors import Failed
 from klantenregister.hosting import HostedPeer
 from klantenregister.installation import Installation, running
+from klantenregister.settings_file import read_settings
 from register.synthetic import load_people, synthetic_bsns
 
 GROUP = "demo.klantenregister.localhost"
@@ -149,7 +149,7 @@ _QuotingDumper.add_representer(str, _text)
 
 
 def prepare(directory: Path) -> Settings:
-    """Make PKI and configuration below `directory`, and read them back as `serve` would."""
+    """Make PKI and configuration below `directory`, and read them back as `serve` would. Raises: WrongUsage."""
     now = SystemClock().now()
     pki = directory / "pki"
     create_group(pki, GROUP, now=now)
@@ -159,7 +159,7 @@ def prepare(directory: Path) -> Settings:
     file = directory / "demo.yaml"
     text = yaml.dump(_configuration(), Dumper=_QuotingDumper, sort_keys=False, allow_unicode=True)
     file.write_text(text, encoding="utf-8")
-    return load_settings(file, {})
+    return read_settings(file, environ={})
 
 
 def _configuration() -> dict[str, Any]:

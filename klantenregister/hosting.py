@@ -7,7 +7,6 @@ from enum import StrEnum
 
 import aiohttp
 
-from certs.custody import KeyPair
 from certs.handshake import PeerContext
 from certs.identity import PeerId
 from certs.thumbprint import CertificateThumbprint
@@ -43,43 +42,39 @@ class Role(StrEnum):
 class Contexts:
     """The TLS contexts of one tenant for its present certificate; a new certificate gets new ones."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, tenant: Tenant, clock: Clock) -> None:
+        self._tenant = tenant
         self._clock = clock
         self._server: dict[CertificateThumbprint, PeerContext] = {}
         self._client: dict[tuple[CertificateThumbprint, PeerId], PeerContext] = {}
-        self.tenant: Tenant | None = None
 
     def use(self, tenant: Tenant) -> None:
         """Make contexts for `tenant` as it is now: its trust or keys may have changed."""
-        self.tenant = tenant
+        self._tenant = tenant
         self._server.clear()
         self._client.clear()
 
     def server(self) -> PeerContext:
         """The context that answers. Raises: NoValidCertificate."""
-        tenant, pair = self._present()
+        pair = self._tenant.signing_pair(self._clock.now())
         if pair.thumbprint not in self._server:
             self._server.clear()
-            group = tenant.group
+            group = self._tenant.group
             self._server[pair.thumbprint] = server_context(pair, group.trust, group.subject_rule, clock=self._clock)
         return self._server[pair.thumbprint]
 
     def client(self, peer_id: PeerId) -> PeerContext:
         """The context that calls `peer_id` and nobody else. Raises: NoValidCertificate."""
-        tenant, pair = self._present()
+        pair = self._tenant.signing_pair(self._clock.now())
         key = (pair.thumbprint, peer_id)
         if key not in self._client:
             if len(self._client) >= _MAX_CONTEXTS:
                 self._client.clear()
-            group = tenant.group
+            group = self._tenant.group
             self._client[key] = client_context(
                 pair, group.trust, group.subject_rule, expected_peer=peer_id, clock=self._clock
             )
         return self._client[key]
-
-    def _present(self) -> tuple[Tenant, KeyPair]:
-        assert self.tenant is not None
-        return self.tenant, self.tenant.signing_pair(self._clock.now())
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +107,7 @@ async def host_peer(
     timeouts: TimeoutSettings,
 ) -> HostedPeer:
     """Bring a tenant to life: what it holds is loaded, nothing is started yet. Raises: StoreUnavailable."""
-    contexts = Contexts(clock)
-    contexts.use(tenant)
+    contexts = Contexts(tenant, clock)
     documents = stores.documents.for_tenant(tenant.peer_id)
     certificates = OwnCertificates(documents, token_ttl_s=tenant.group.token_ttl_s)
     client = PeerClient(

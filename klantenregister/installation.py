@@ -10,6 +10,7 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from aiohttp import web
 
@@ -30,7 +31,7 @@ from gateway.http.client import new_session
 from gateway.http.listener import ProtocolFactory
 from gateway.inway.handler import inway_app
 from gateway.manager.app import manager_app
-from gateway.relay.http import HttpUpstream
+from gateway.relay.http import SERVER_OPTIONS, HttpUpstream
 from gateway.relay.upstream import Upstream
 from gateway.state.local_peer import LocalPeer
 from gateway.state.tenant import Tenant
@@ -55,6 +56,8 @@ MAX_TOKEN_HEADER_BYTES = 2 * 2**20
 """An access token carries the properties of its Grant, which may be 1 MB; base64 makes that a third more."""
 _RESTART_S = 1.0
 
+OpenOutways: TypeAlias = dict[PeerId, tuple[TcpAddress, web.AppRunner]]
+
 
 @dataclass(slots=True)
 class Installation:
@@ -71,7 +74,7 @@ class Installation:
     register: Register
     tasks: asyncio.TaskGroup
     is_open: bool = False
-    _outways: dict[PeerId, tuple[TcpAddress, web.AppRunner]] = field(default_factory=dict)
+    _outways: OpenOutways = field(default_factory=dict)
     _work: dict[PeerId, asyncio.Task[None]] = field(default_factory=dict)
 
     async def apply(self, settings: Settings) -> None:
@@ -83,7 +86,9 @@ class Installation:
         for key in diff(self.settings, settings).needs_restart:
             _log.warning("needs_restart", extra={"key": key})
         settings = self.settings.model_copy(update={"tenants": settings.tenants})
-        tenants = load_tenants(settings)
+        # Reading very many keys takes a while: not in the event loop, where requests wait for it.
+        tenants = await asyncio.to_thread(load_tenants, settings)
+        in_register = register_tenants(settings)
         hosted = [await self._hosted(tenant) for tenant in tenants]
         outways = await self._open_outways(settings, hosted)
         # Everything that may fail has succeeded.
@@ -91,8 +96,9 @@ class Installation:
             one.use(tenant)
         self.settings = settings
         self.hosts.replace(hosted)
-        self.register.use(Tenants(register_tenants(settings)))
-        await self._close_outways_except(outways)
+        self.register.use(in_register)
+        before, self._outways = self._outways, outways
+        await self._close_outways_of(before, kept=outways)
         self._work_for(hosted)
 
     def upstream_of(self, peer: LocalPeer, service: ServiceName) -> Upstream | None:
@@ -106,11 +112,13 @@ class Installation:
             case RegisterAddress():
                 return self._register_upstream(peer, service)
 
-    def stop_work(self) -> None:
-        """End the background work of every tenant."""
-        for task in self._work.values():
-            task.cancel()
+    async def stop_work(self) -> None:
+        """End the background work of every tenant; it uses nothing any more when this returns."""
+        work = tuple(self._work.values())
         self._work.clear()
+        for task in work:
+            task.cancel()
+        await asyncio.gather(*work, return_exceptions=True)
 
     def _register_upstream(self, peer: LocalPeer, service: ServiceName) -> Upstream | None:
         if Role.REGISTER not in self.roles:
@@ -135,16 +143,14 @@ class Installation:
             raise Failed(f"storage: {error}") from error
         return hosted
 
-    async def _open_outways(
-        self, settings: Settings, hosted: Iterable[HostedPeer]
-    ) -> dict[PeerId, tuple[TcpAddress, web.AppRunner]]:
+    async def _open_outways(self, settings: Settings, hosted: Iterable[HostedPeer]) -> OpenOutways:
         """The Outways that `settings` wants: those that are open there already, and new ones. Raises: Failed."""
         addresses = {
             tenant.peer_id: tenant.outway.listen
             for tenant in settings.tenants
             if tenant.outway is not None and Role.OUTWAY in self.roles
         }
-        outways: dict[PeerId, tuple[TcpAddress, web.AppRunner]] = {}
+        outways: OpenOutways = {}
         for one in hosted:
             address = addresses.get(one.peer.peer_id)
             if address is None:
@@ -152,17 +158,20 @@ class Installation:
             present = self._outways.get(one.peer.peer_id)
             if present is not None and present[0] == address:
                 outways[one.peer.peer_id] = present
-            else:
-                runner = await self.listeners.plain(f"outway of {one.slug}", one.outway.app(), address)
-                outways[one.peer.peer_id] = (address, runner)
+                continue
+            key = f"tenants: outway.listen of {one.peer.tenant.slug}"
+            try:
+                runner = await self.listeners.plain(key, one.outway.app(), address, **SERVER_OPTIONS)
+            except Failed:
+                await self._close_outways_of(outways, kept=self._outways)
+                raise
+            outways[one.peer.peer_id] = (address, runner)
         return outways
 
-    async def _close_outways_except(self, outways: dict[PeerId, tuple[TcpAddress, web.AppRunner]]) -> None:
-        before, self._outways = self._outways, outways
-        kept = [runner for _, runner in outways.values()]
-        for _, runner in before.values():
-            if runner not in kept:
-                await self.listeners.drop(runner)
+    async def _close_outways_of(self, outways: OpenOutways, *, kept: OpenOutways) -> None:
+        for peer_id, one in outways.items():
+            if kept.get(peer_id) is not one:
+                await self.listeners.drop(one[1])
 
     def _work_for(self, hosted: Iterable[HostedPeer]) -> None:
         """Background work for these Peers and no others; those that have it already look again at once."""
@@ -188,7 +197,7 @@ async def running(settings: Settings, clock: Clock, roles: frozenset[Role] = ALL
         async with contextlib.AsyncExitStack() as stack:
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
             installation = await _assembled(settings, clock, roles, tasks, stack)
-            stack.callback(installation.stop_work)
+            stack.push_async_callback(installation.stop_work)
             stack.push_async_callback(installation.listeners.close)
             await _listen(installation)
             await installation.apply(settings)
@@ -199,7 +208,8 @@ async def running(settings: Settings, clock: Clock, roles: frozenset[Role] = ALL
                 installation.is_open = False
     except BaseExceptionGroup as group:
         # The background work never raises: the group wraps the one exception that ended the block above.
-        raise group.exceptions[0] from None
+        error = group.exceptions[0]
+        raise error from error.__cause__
 
 
 async def _assembled(
@@ -250,14 +260,14 @@ async def _supervised(hosted: HostedPeer) -> None:
 async def _listen(installation: Installation) -> None:
     """Open every listener of the roles. Raises: Failed."""
     settings, listeners, roles = installation.settings, installation.listeners, installation.roles
-    await listeners.plain("admin", _admin(installation).app(sign_in=False), settings.listen.admin)
+    await listeners.plain("listen.admin", _admin(installation).app(sign_in=False), settings.listen.admin)
     health = health_app(is_open=lambda: installation.is_open, ping=installation.stores.ping)
-    await listeners.plain("metrics", health, settings.listen.metrics)
+    await listeners.plain("listen.metrics", health, settings.listen.metrics)
     await _listen_to_peers(installation)
     if Role.REGISTER in roles:
-        await listeners.plain("register", make_application(installation.register), settings.listen.register)
+        await listeners.plain("listen.register", make_application(installation.register), settings.listen.register)
     if Role.CONSOLE in roles:
-        await listeners.plain("console", _admin(installation).app(sign_in=True), settings.listen.console)
+        await listeners.plain("listen.console", _admin(installation).app(sign_in=True), settings.listen.console)
 
 
 def _admin(installation: Installation) -> AdminApi:
@@ -286,7 +296,7 @@ async def _protocol_factory(installation: Installation, role: Role) -> ProtocolF
         runner = await listeners.runner(app)
     else:
         app = inway_app(hosts.peer_of, installation.upstream_of)
-        runner = await listeners.runner(app, max_field_bytes=MAX_TOKEN_HEADER_BYTES)
+        runner = await listeners.runner(app, max_field_bytes=MAX_TOKEN_HEADER_BYTES, **SERVER_OPTIONS)
     assert runner.server is not None
     return runner.server
 
@@ -301,4 +311,5 @@ async def _listen_tls(
         return None if role is None else factories[role]
 
     context = sni_listener(lambda name: hosts.select(name, roles))
-    await installation.listeners.tls(" and ".join(sorted(roles)), address, context, route)
+    keys = " and ".join(f"listen.{role}" for role in sorted(roles))
+    await installation.listeners.tls(keys, address, context, route)

@@ -25,8 +25,10 @@ class Listeners:
     _runners: list[web.AppRunner] = field(default_factory=list)
     _servers: list[asyncio.Server] = field(default_factory=list)
 
-    async def runner(self, app: web.Application, *, max_field_bytes: int | None = None) -> web.AppRunner:
-        """`app`, ready to be given connections."""
+    async def runner(
+        self, app: web.Application, *, max_field_bytes: int | None = None, **options: bool
+    ) -> web.AppRunner:
+        """`app`, ready to be given connections; `options` are those of aiohttp's server."""
         runner = web.AppRunner(
             app,
             access_log=None,
@@ -34,29 +36,31 @@ class Listeners:
             shutdown_timeout=self.timeouts.shutdown_seconds,
             max_line_size=self.limits.max_request_line_bytes,
             max_field_size=max_field_bytes or self.limits.max_header_bytes,
+            **options,
         )
         await runner.setup()
         self._runners.append(runner)
         return runner
 
-    async def plain(self, what: str, app: web.Application, address: ListenAddress) -> web.AppRunner:
-        """Serve `app` without TLS on `address`. Raises: Failed when it cannot be bound."""
-        runner = await self.runner(app)
+    async def plain(self, key: str, app: web.Application, address: ListenAddress, **options: bool) -> web.AppRunner:
+        """Serve `app` without TLS on `address`, the value of `key`. Raises: Failed when it cannot be bound."""
+        runner = await self.runner(app, **options)
         try:
             if isinstance(address, UnixAddress):
                 await _unix_site(runner, address.path)
             else:
                 await web.TCPSite(runner, address.host, address.port).start()
         except OSError as error:
-            raise cannot_listen(what, address, error) from error
+            await self.drop(runner)
+            raise cannot_listen(key, address, error) from error
         return runner
 
-    async def tls(self, what: str, address: TcpAddress, context: ssl.SSLContext, route: Route) -> None:
+    async def tls(self, key: str, address: TcpAddress, context: ssl.SSLContext, route: Route) -> None:
         """Accept TLS on `address`; `route` gives each connection its protocol. Raises: Failed."""
         try:
             self._servers.append(await listen_tls(address.host, address.port, context=context, route=route))
         except OSError as error:
-            raise cannot_listen(what, address, error) from error
+            raise cannot_listen(key, address, error) from error
 
     async def drop(self, runner: web.AppRunner) -> None:
         """Close one that `plain` opened."""
@@ -74,13 +78,18 @@ class Listeners:
         self._servers.clear()
 
 
-def cannot_listen(what: str, address: ListenAddress, error: OSError) -> Failed:
-    """Why an address cannot be listened on, and what to do."""
-    reason = os.strerror(error.errno) if error.errno else str(error)
-    return Failed(
-        f"listen.{what}: cannot listen on {address}: {reason}. "
-        "Is another process using it, or is it below 1024 without the right to bind it? Choose another address"
-    )
+def cannot_listen(key: str, address: ListenAddress, error: OSError) -> Failed:
+    """Why the address of a key in the configuration cannot be listened on, and what to do."""
+    if error.errno == errno.EADDRINUSE:
+        remedy = "Is another process using it? Stop that one, or choose another address"
+    elif error.errno in (errno.EACCES, errno.EPERM):
+        remedy = "This user may not: choose another address (a port above 1023), or give it the right"
+    else:
+        remedy = "Choose another address"
+    # The event loop's own text repeats the address, but the number of a host name's error is not the system's.
+    by_number = error.errno and not isinstance(error, socket.gaierror)
+    reason = os.strerror(error.errno) if by_number else error.strerror or str(error)
+    return Failed(f"{key}: cannot listen on {address}: {reason}. {remedy}")
 
 
 async def _unix_site(runner: web.AppRunner, path: Path) -> None:
@@ -94,12 +103,12 @@ async def _unix_site(runner: web.AppRunner, path: Path) -> None:
 
 
 def _make_room(path: Path) -> None:
-    """Remove a socket that a killed process left. Raises: OSError when one is in use there."""
+    """Remove a socket that a killed process left. Raises: OSError when that is not what is there."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not path.is_socket():
         return
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(1)
-        if probe.connect_ex(str(path)) == 0:
-            raise OSError(errno.EADDRINUSE, "in use")
-    path.unlink()
+        if probe.connect_ex(str(path)) != errno.ECONNREFUSED:
+            raise OSError(errno.EADDRINUSE, "in use, or of another user")
+    path.unlink(missing_ok=True)

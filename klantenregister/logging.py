@@ -3,9 +3,18 @@
 What is logged is chosen where it is logged: never a token, a key, a query, a body or klant data.
 """
 
+import asyncio
 import json
 import logging
+import sys
+import traceback
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
+
+_log = logging.getLogger(__name__)
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -24,7 +33,8 @@ class JsonLines(logging.Formatter):
         line |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
+        # ASCII: one line, and JSON, whatever is in it and whatever the encoding of standard error.
+        return json.dumps(line, default=str)
 
 
 def log_to_stderr(level: int = logging.INFO) -> None:
@@ -35,3 +45,26 @@ def log_to_stderr(level: int = logging.INFO) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
+
+
+def log_stray_errors(loop: asyncio.AbstractEventLoop) -> None:
+    """Log what nobody can catch, in `loop` and in callbacks of the interpreter, which would print a traceback."""
+    loop.set_exception_handler(_log_loop_error)
+    sys.unraisablehook = _log_unraisable
+
+
+def _log_loop_error(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    # The rest of the context shows whole objects, which may hold anything.
+    _log.error("event_loop_error", extra={"problem": context.get("message"), **_told(context.get("exception"))})
+
+
+def _log_unraisable(args: "UnraisableHookArgs") -> None:
+    # A server name that is no text comes here too, so a stranger can cause it: no error of the program.
+    _log.warning("unraisable_error", extra={"problem": args.err_msg, **_told(args.exc_value)})
+
+
+def _told(error: BaseException | None) -> dict[str, object]:
+    """Which error and where; not its text, which may hold what a stranger sent."""
+    if error is None:
+        return {}
+    return {"error": type(error).__name__, "frames": "".join(traceback.format_tb(error.__traceback__))}

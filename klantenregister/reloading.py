@@ -12,8 +12,8 @@ from typing import TypeAlias
 from config.settings import Settings
 from klantenregister.errors import CommandError
 from klantenregister.installation import Installation
-from klantenregister.preflight import check_files
-from klantenregister.settings_file import read_settings
+from klantenregister.preflight import Findings, check_files
+from klantenregister.settings_file import read_settings, secret_files
 
 _log = logging.getLogger(__name__)
 
@@ -24,8 +24,9 @@ Fingerprint: TypeAlias = dict[Path, tuple[int, int, int] | None]
 
 
 def files_of(config: Path, settings: Settings) -> Iterator[Path]:
-    """The configuration and the certificate, key, anchor and CRL files that it names."""
+    """The configuration and the secret, certificate, key, anchor and CRL files that it names."""
     yield config
+    yield from secret_files(config)
     yield from settings.group.trust_anchors
     yield from (source for source in settings.group.revocation.crl if isinstance(source, Path))
     for tenant in settings.tenants:
@@ -39,40 +40,53 @@ def fingerprint(config: Path, settings: Settings) -> Fingerprint:
     return {path: _fingerprint_of(path) for path in files_of(config, settings)}
 
 
-async def reload_when_changed(installation: Installation, config: Path, asked: asyncio.Event) -> None:
-    """Keep `installation` at what `config` says, until cancelled; `asked` set means: look now, changed or not."""
-    seen = fingerprint(config, installation.settings)
+async def reload_when_changed(
+    installation: Installation, config: Path, asked: asyncio.Event, seen: Fingerprint
+) -> None:
+    """Keep `installation` at what `config` says, until cancelled.
+
+    `asked` set means: look now, changed or not. `seen` is the fingerprint of when what runs was read.
+    """
     while True:
         try:
             await asyncio.wait_for(asked.wait(), LOOK_EVERY_S)
         except TimeoutError:
-            if fingerprint(config, installation.settings) == seen:
+            if _now(seen) == seen:
                 continue
         asked.clear()
-        before = fingerprint(config, installation.settings)
-        await reload(installation, config)
-        now = fingerprint(config, installation.settings)
+        before = _now(seen)
+        settings = await reload(installation, config)
+        now = await asyncio.to_thread(fingerprint, config, settings)
         # What was written while we read is noticed in the next round: it differs from what was there before.
         seen = {path: before.get(path, now[path]) for path in now}
 
 
-async def reload(installation: Installation, config: Path) -> bool:
-    """Apply what `config` says now; returns whether it was right. Never raises for a configuration that is not."""
+async def reload(installation: Installation, config: Path) -> Settings:
+    """Apply what `config` says now; returns that, or what runs when it cannot be read. Never raises."""
+    settings = installation.settings
     try:
-        settings = read_settings(config)
-        findings = check_files(settings, now=installation.clock.now())
+        settings, findings = await asyncio.to_thread(_read, config, installation.clock.now())
         for warning in findings.warnings:
             _log.warning("configuration_warning", extra={"problem": str(warning)})
-        if findings.errors:
-            for error in findings.errors:
-                _log.error("configuration_refused", extra={"problem": str(error)})
-            return False
-        await installation.apply(settings)
-    except CommandError as error:
-        _log.error("configuration_refused", extra={"problem": str(error)})
-        return False
-    _log.info("configuration_applied", extra={"tenants": [tenant.slug for tenant in installation.settings.tenants]})
-    return True
+        for error in findings.errors:
+            _log.error("configuration_refused", extra={"problem": str(error)})
+        if not findings.errors:
+            await installation.apply(settings)
+            _log.info("configuration_applied", extra={"tenants": [tenant.slug for tenant in settings.tenants]})
+    except CommandError as refusal:
+        _log.error("configuration_refused", extra={"problem": str(refusal)})
+    except Exception:  # a fault of ours in reading must not end the serving
+        _log.exception("reload_crashed")
+    return settings
+
+
+def _read(config: Path, now: int) -> tuple[Settings, Findings]:
+    settings = read_settings(config)
+    return settings, check_files(settings, now=now)
+
+
+def _now(seen: Fingerprint) -> Fingerprint:
+    return {path: _fingerprint_of(path) for path in seen}
 
 
 def _fingerprint_of(path: Path) -> tuple[int, int, int] | None:

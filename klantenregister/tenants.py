@@ -4,7 +4,7 @@ from pathlib import Path
 
 from certs.custody import load_crl_file, load_key_pair, load_trust_file
 from certs.errors import CertsError
-from certs.trust import RevocationMode, TrustStore
+from certs.trust import TrustStore
 from config.addresses import RegisterUpstream
 from config.settings import GroupSettings, ServiceSettings, Settings, TenantSettings
 from gateway.fsc.names import GroupId, ManagerAddress
@@ -12,7 +12,7 @@ from gateway.fsc.profile import HashProfile
 from gateway.state.tenant import Group, Tenant, build_tenant
 from klantenregister.errors import WrongUsage
 from register.access import hash_token
-from register.tenancy import Application, PeerPolicy, RegisterService, RegisterTenant, host_names_of
+from register.tenancy import Application, PeerPolicy, RegisterService, RegisterTenant, Tenants, host_names_of
 
 
 def load_group(settings: GroupSettings) -> Group:
@@ -22,7 +22,7 @@ def load_group(settings: GroupSettings) -> Group:
         trust = TrustStore.from_pem(
             [load_trust_file(path) for path in settings.trust_anchors],
             crls=[load_crl_file(source) for source in revocation.crl if isinstance(source, Path)],
-            mode=RevocationMode(revocation.mode),
+            mode=revocation.mode,
         )
     except CertsError as error:
         raise WrongUsage(f"group: {error}") from error
@@ -50,9 +50,12 @@ def load_tenants(settings: Settings) -> tuple[Tenant, ...]:
     return tuple(tenants)
 
 
-def register_tenants(settings: Settings) -> tuple[RegisterTenant, ...]:
-    """Every tenant as the register sees it."""
-    return tuple(_register_tenant(settings, tenant) for tenant in settings.tenants)
+def register_tenants(settings: Settings) -> Tenants:
+    """Every tenant as the register sees it. Raises: WrongUsage when two cannot be told apart."""
+    try:
+        return Tenants(_register_tenant(settings, tenant) for tenant in settings.tenants)
+    except ValueError as error:
+        raise WrongUsage(f"tenants: {error}") from error
 
 
 def _register_tenant(settings: Settings, tenant: TenantSettings) -> RegisterTenant:

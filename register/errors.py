@@ -231,10 +231,6 @@ class Faults:
         """Whether `prefix` or anything under it is at fault."""
         return any(p.name == prefix or p.name.startswith(prefix + ".") for p in self._params)
 
-    def copy(self) -> "Faults":
-        """An independent collection that starts with the same faults."""
-        return Faults(self._params)
-
     def check(self) -> None:
         """Raise ValidatieFout when there is any fault."""
         if self._params:

@@ -1,6 +1,7 @@
 """The OpenAPI document of a family, made from its declarations: what is described is what works (OpenAPI 3.0.3)."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import yaml
@@ -40,11 +41,18 @@ _PROBLEMS = {"400": "ValidatieFout", "default": "Fout"}
 
 
 class OpenApi:
-    """The documents of one family, built once."""
+    """The documents of one family, each made when it is first asked for."""
 
     def __init__(self, family: Family) -> None:
-        self._document = _document(family)
-        self._yaml = yaml.dump(self._document, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+        self._family = family
+
+    @cached_property
+    def _document(self) -> JsonObject:
+        return _document(self._family)
+
+    @cached_property
+    def _yaml(self) -> str:
+        return yaml.dump(self._document, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
     def as_json(self, root: str) -> JsonObject:
         """The document for a caller whose URLs of this family start with `root`."""

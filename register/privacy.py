@@ -42,7 +42,7 @@ class TenantKeys:
     def encrypt(self, kind: str, record_id: str, value: str) -> str:
         """Seal `value` so that it opens only for this tenant, kind and record.
 
-        Shape: `<key version>.<base64url of nonce and ciphertext, unpadded>`.
+        Shape: `<key version>.<base64 of nonce and ciphertext>`.
         """
         nonce = os.urandom(_NONCE_LENGTH)
         sealed = self._ciphers[self._current].encrypt(nonce, value.encode(), self._bound_to(kind, record_id))
@@ -62,11 +62,11 @@ class TenantKeys:
 
     def blind_index(self, kind: str, value: str) -> str:
         """Text that is equal for equal values of one kind within this tenant, and otherwise tells nothing."""
-        return _to_text(hmac.digest(self._index_key, f"{kind}\0{value}".encode(), "sha256"))
+        return _to_url_text(hmac.digest(self._index_key, f"{kind}\0{value}".encode(), "sha256"))
 
     def fingerprint(self, content: bytes) -> str:
         """Text that changes with `content` and by which nobody can check a guess of the content."""
-        return _to_text(hmac.digest(self._index_key, b"fingerprint\0" + content, "sha256")[:18])
+        return _to_url_text(hmac.digest(self._index_key, b"fingerprint\0" + content, "sha256")[:18])
 
     def _bound_to(self, kind: str, record_id: str) -> bytes:
         return f"{self._tenant}\0{kind}\0{record_id}".encode()
@@ -129,11 +129,12 @@ class Keyring:
 
 
 def _to_text(content: bytes) -> str:
-    return base64.urlsafe_b64encode(content).rstrip(b"=").decode("ascii")
+    return binascii.b2a_base64(content, newline=False).decode("ascii")
 
 
 def _from_text(text: str) -> bytes:
-    try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except binascii.Error as error:
-        raise ValueError("not base64url") from error
+    return binascii.a2b_base64(text, strict_mode=True)
+
+
+def _to_url_text(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode("ascii")

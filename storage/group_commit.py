@@ -109,7 +109,7 @@ class GroupCommit(Generic[Job, Outcome]):
         except StoreUnavailable as error:
             return [_copy(error) for _ in jobs]
         except Exception as error:
-            _log.exception("group_commit_failed", extra={"thread": self._thread.name})
+            _log.exception("group_commit_failed", extra={"writer": self._thread.name})
             failure = StoreUnavailable("the write failed for a reason unforeseen: see the log")
             failure.__cause__ = error
             return [_copy(failure) for _ in jobs]
@@ -119,7 +119,7 @@ class GroupCommit(Generic[Job, Outcome]):
             self._loop.call_soon_threadsafe(call, *arguments)
         except RuntimeError:
             # The loop was closed before the store: nobody is left to tell.
-            _log.warning("group_commit_unheard", extra={"thread": self._thread.name})
+            _log.warning("group_commit_unheard", extra={"writer": self._thread.name})
 
     def _settle(self, batch: Sequence[_Waiting[Job, Outcome]], outcomes: Sequence[Outcome | StoreError]) -> None:
         for waiting, outcome in zip(batch, outcomes, strict=True):

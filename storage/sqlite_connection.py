@@ -23,6 +23,7 @@ OPEN_TIMEOUT_S = 30.0
 PROBE = "UPDATE probe SET probes = probes + 1"
 """A write that means nothing, possible in every file of ours: committing it proves that the file can be written."""
 
+_OLDEST_SQLITE = (3, 35, 0)  # RETURNING, MATERIALIZED
 _CACHE_KIB = 8_192
 _JOURNAL_BYTES = 64 * 2**20
 
@@ -65,6 +66,8 @@ class SqliteFile:
 
         Raises: sqlite3.Error, OSError; StoreUnavailable for a file of another program or of a newer version.
         """
+        if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+            raise StoreUnavailable(f"SQLite {sqlite3.sqlite_version} is too old: 3.35 or newer is needed")
         self.path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         connection = self.connect(timeout_s=OPEN_TIMEOUT_S)
@@ -130,9 +133,12 @@ class SqliteFile:
             raise StoreUnavailable(f"{self.path}: its disk cannot share memory between processes: use a local disk")
 
     def _check_header(self, connection: sqlite3.Connection) -> None:
+        # In one transaction: another process may be making the file at this moment.
+        connection.execute("BEGIN")
         (application,) = connection.execute("PRAGMA application_id").fetchone()
         (layout,) = connection.execute("PRAGMA user_version").fetchone()
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        connection.execute("COMMIT")
         if application != APPLICATION_ID and (application or layout or tables):
             raise StoreUnavailable(f"{self.path}: the file belongs to another program: choose another path")
         if layout > self.layout:

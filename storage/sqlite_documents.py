@@ -70,7 +70,8 @@ class SqliteDocuments:
             tables = await asyncio.to_thread(self._prepare_file, collections)
             self._declared.update({collection.name: collection for collection in collections})
             if self._running is not None:
-                self._running.writer.tables = tables
+                # Any write makes the writer look at what the file declares now.
+                await self._running.commits.submit((), 0)
                 return
             writer = DocumentWriter(self._file, tables, busy_timeout_s=self._busy_timeout_s)
             self._running = _Running(

@@ -13,8 +13,8 @@ from typing import TypeVar
 
 from storage.sqlite_connection import Link, LinkPool, SqliteFile, primary_code, unavailable
 
-STEPS_ON_LOOP = 20_000
-"""About a millisecond."""
+STEPS_ON_LOOP = 10_000
+"""Less than a millisecond."""
 
 _CHECK_EVERY = 1_000
 

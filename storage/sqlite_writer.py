@@ -15,7 +15,8 @@ from storage.errors import Conflict, StoreError, StoreUnavailable
 from storage.sqlite_connection import PROBE, Link, SqliteFile, unavailable
 from storage.sqlite_schema import Elements, SqlValue, Table, delete_elements, insert_elements, load_catalogue
 
-_FIRST_ANALYSIS_AFTER = 1_000
+_FIRST_ANALYSIS_AFTER = 100
+_ANALYSIS_GROWTH = 4
 _ANALYSED_ROWS = 1_000
 
 _log = logging.getLogger(__name__)
@@ -79,8 +80,8 @@ class DocumentWriter:
         connection.execute("COMMIT")
         self._written += sum(map(len, jobs))
         if self._written >= self._analyse_at:
-            self._analyse_at = 2 * self._written
-            _analyse(connection)
+            self._analyse_at = _ANALYSIS_GROWTH * self._written
+            analyse(connection)
         return outcomes
 
     def _apply_job(self, connection: sqlite3.Connection, job: Job) -> StoreError | None:
@@ -148,7 +149,7 @@ def _written_row(connection: sqlite3.Connection, statement: str, values: Sequenc
     return rows[0][0] if rows else None
 
 
-def _analyse(connection: sqlite3.Connection) -> None:
+def analyse(connection: sqlite3.Connection) -> None:
     """Tell SQLite how selective each index is, from a sample.
 
     Dropping the old figures makes every connection of every process read the new ones. A failure costs speed alone.

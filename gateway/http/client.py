@@ -17,7 +17,7 @@ from gateway.http.resolver import LocalhostResolver
 
 
 class PeerUnreachable(Exception):
-    """No usable answer from the Peer: DNS, TCP, TLS, its identity or ours, a timeout, or an answer beyond the limits."""
+    """No usable answer: DNS, TCP, TLS, the Peer's identity or our own, a timeout, or an answer beyond the limits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class PeerClient:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
     ) -> PeerAnswer:
-        """One request to `peer_id` at `url`, whatever its status. Raises: PeerUnreachable, also when we have no identity."""
+        """One request to `peer_id` at `url`, whatever its status. Raises: PeerUnreachable."""
         try:
             async with (
                 asyncio.timeout(self._timeout_s),

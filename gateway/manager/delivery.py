@@ -89,25 +89,26 @@ class DeliveryWorker:
                 ),
             )
 
-        async for record in self._peer.contracts.owing():
+        async for record in self._peer.contracts.owing(now + MAX_DELAY_S):
             if any(one.peer_id == other for one in record.deliveries):
                 await self._peer.contracts.update(record.content_hash, sooner)
 
     async def _begin_due(self, tasks: asyncio.TaskGroup) -> int | None:
         """Begin an attempt at everything that is due; returns when the next debt is, if there is one."""
         now = self._peer.clock.now()
-        upcoming: int | None = None
-        async for record in self._peer.contracts.owing():
+        upcoming = []
+        async for record in self._peer.contracts.owing(now):
             for delivery in record.deliveries:
                 debt = _Debt(record.content_hash, delivery.peer_id, delivery.action)
                 if debt in self._under_way:
                     continue
                 if delivery.next_at > now:
-                    upcoming = delivery.next_at if upcoming is None else min(upcoming, delivery.next_at)
-                    continue
-                self._under_way.add(debt)
-                tasks.create_task(self._attempt(record, delivery, debt))
-        return upcoming
+                    upcoming.append(delivery.next_at)
+                else:
+                    self._under_way.add(debt)
+                    tasks.create_task(self._attempt(record, delivery, debt))
+        following = await self._peer.contracts.next_owed_at(now)
+        return min(upcoming if following is None else [*upcoming, following], default=None)
 
     async def _attempt(self, record: ContractRecord, delivery: Delivery, debt: _Debt) -> None:
         """One attempt, and its outcome written down. Only cancellation leaves it: a fault in one stops no other."""
@@ -171,12 +172,18 @@ class DeliveryWorker:
 
 
 def settled(record: ContractRecord, delivery: Delivery, error: str, now: int) -> ContractRecord:
-    """The record after an attempt: the debt gone when there was no `error`, else due again later with the reason."""
+    """The record after an attempt: the debt gone when there was no `error`, else due again later with the reason.
+
+    A debt that was hastened during the attempt stays due when it was hastened to.
+    """
     others = tuple(one for one in record.deliveries if not _same(one, delivery))
-    if not error or len(others) == len(record.deliveries):
+    present = next((one for one in record.deliveries if _same(one, delivery)), None)
+    if not error or present is None:
         return replace(record, deliveries=others)
     attempts = delivery.attempts + 1
     later = now + next_delay_s(attempts, jitter=random.random())  # noqa: S311 - spreads load, guards nothing
+    if present.next_at != delivery.next_at:
+        later = present.next_at
     reason = "".join(c if c.isprintable() else "�" for c in error[:_MAX_ERROR_TEXT])
     again = replace(delivery, next_at=later, attempts=attempts, last_error=reason)
     return replace(record, deliveries=(*others, again))

@@ -2,14 +2,13 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 
-from gateway.http.client import PeerUnreachable
 from gateway.manager.announce import Announcer
 from gateway.manager.connections import converge
 from gateway.manager.contracts import consider
 from gateway.manager.delivery import DeliveryWorker
 from gateway.state.local_peer import LocalPeer
-from gateway.state.tenant import NoValidCertificate
 from storage.errors import StoreError
 
 _log = logging.getLogger(__name__)
@@ -24,35 +23,44 @@ class Upkeep:
     def __init__(self, peer: LocalPeer) -> None:
         self._peer = peer
         self._announcer = Announcer(peer)
-        self._kicked = asyncio.Event()
+        self._kicks = (asyncio.Event(), asyncio.Event())
         self.delivery = DeliveryWorker(peer)
 
     def kick(self) -> None:
         """Do a round now instead of at the end of the pause."""
-        self._kicked.set()
+        for kick in self._kicks:
+            kick.set()
 
     async def run(self) -> None:
-        """Work until cancelled."""
+        """Work until cancelled. A Directory that does not answer delays its announcement, nothing else."""
+        announce, look = self._kicks
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.delivery.run())
-            tasks.create_task(self._rounds())
+            tasks.create_task(self._repeat(self._announcer.announce_due, announce))
+            tasks.create_task(self._repeat(self._look, look))
 
-    async def _rounds(self) -> None:
+    async def _repeat(self, work: Callable[[], Awaitable[bool]], kicked: asyncio.Event) -> None:
         while True:
-            self._kicked.clear()
-            pause_s = EVERY_S if await self._round() else RETRY_S
+            kicked.clear()
+            pause_s = EVERY_S if await self._succeeds(work) else RETRY_S
             try:
-                await asyncio.wait_for(self._kicked.wait(), pause_s)
+                await asyncio.wait_for(kicked.wait(), pause_s)
             except TimeoutError:
                 continue
 
-    async def _round(self) -> bool:
+    async def _succeeds(self, work: Callable[[], Awaitable[bool]]) -> bool:
+        """Whether `work` did all there was to do. Only cancellation leaves it: the next round may go better."""
         try:
-            announced = await self._announcer.announce_due()
-            for record in self._peer.contracts.view.waiting_for(self._peer.peer_id):
-                await consider(self._peer, record.content_hash)
-            await converge(self._peer)
-        except (StoreError, NoValidCertificate, PeerUnreachable) as error:
+            return await work()
+        except StoreError as error:
             _log.warning("upkeep_failed", extra={"peer_id": self._peer.peer_id, "reason": str(error)})
-            return False
-        return announced
+        except Exception:
+            _log.exception("upkeep_crashed", extra={"peer_id": self._peer.peer_id})
+        return False
+
+    async def _look(self) -> bool:
+        """Let the rules decide about what waits for us, and offer what is wanted."""
+        for record in self._peer.contracts.view.waiting_for(self._peer.peer_id):
+            await consider(self._peer, record.content_hash)
+        await converge(self._peer)
+        return True

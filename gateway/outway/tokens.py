@@ -5,13 +5,13 @@ meanwhile wait, and share what it gets: the token or the refusal.
 """
 
 import asyncio
-import json
 from dataclasses import dataclass
 from typing import TypeAlias
 from urllib.parse import urlencode
 
 from certs.thumbprint import CertificateThumbprint
-from gateway.errors import TokenRequestFailed, quoted
+from gateway.errors import InvalidRequest, TokenRequestFailed, quoted
+from gateway.fsc.jcs import parse_json
 from gateway.fsc.names import GrantHash, InwayAddress
 from gateway.fsc.token import OUTWAY_MARGIN_S, ExpectedToken, InspectedClaims, inspect_token
 from gateway.http.client import PeerAnswer, PeerUnreachable
@@ -108,13 +108,12 @@ class TokenSource:
 
 def _access_token(answer: PeerAnswer, provider: str) -> str:
     try:
-        body = json.loads(answer.body)
-        if answer.status == 200:
-            token = body["access_token"]
-            if isinstance(token, str):
-                return token
+        body = parse_json(answer.body)
+        token = body.get("access_token") if answer.status == 200 else None
+        if isinstance(token, str):
+            return token
         reason = f"{body.get('error')}: {body.get('error_description', '')}"
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except InvalidRequest:
         reason = "no readable reason"
     raise TokenRequestFailed(
         f"the Manager of peer {provider} gave no access token: {answer.status} {quoted(reason, 300)}"

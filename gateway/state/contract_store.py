@@ -137,16 +137,15 @@ class ContractStore:
         query = Query(where=(wanted,), sort=Sort("created_at", descending=True), limit=_PAGE)
         return [record async for record in self._all(query)]
 
-    async def owing(self, until: int) -> list[ContractRecord]:
-        """Contracts with a delivery due at or before `until`, the longest waiting first; at most a page of them."""
-        query = Query(where=(Range("owed_at", lte=until),), sort=Sort("owed_at"), limit=_PAGE)
-        return _records(await self._documents.find(CONTRACTS, query))
+    async def owing(self, until: int) -> AsyncIterator[ContractRecord]:
+        """Every Contract with a delivery due at or before `until`."""
+        async for record in self._all(Query(where=(Range("owed_at", lte=until),), limit=_PAGE)):
+            yield record
 
-    async def next_owed_at(self) -> int | None:
-        """When the next delivery is due; None when nothing is owed."""
-        page = await self._documents.find(
-            CONTRACTS, Query(where=(Range("owed_at", gte=0),), sort=Sort("owed_at"), limit=1)
-        )
+    async def next_owed_at(self, after: int) -> int | None:
+        """When the first Contract that owes nothing until `after` owes something; None when there is none."""
+        query = Query(where=(Range("owed_at", gt=after),), sort=Sort("owed_at"), limit=1)
+        page = await self._documents.find(CONTRACTS, query)
         return page.documents[0].body["owed_at"] if page.documents else None
 
     async def involving(self, peer_id: PeerId) -> AsyncIterator[ContractRecord]:

@@ -39,15 +39,14 @@ async def manager_address_of(peer: LocalPeer, other: PeerId) -> ManagerAddress:
 async def _ask_directory(
     peer: LocalPeer, directory: PeerId, address: ManagerAddress, other: PeerId
 ) -> tuple[PeerName, ManagerAddress] | None:
-    any_port = peer.tenant.group.allow_any_port
+    parse_address = partial(parse_manager_address, allow_any_port=peer.tenant.group.allow_any_port)
     answer = await peer.client.call(directory, "GET", f"{address}/v1/peers?peer_id={quote(other)}")
     if answer.status != 200:
         raise PeerUnreachable(f"Directory {directory} answered {answer.status} to /peers")
     try:
         for one in parse_json(answer.body)["peers"]:
             if one["id"] == other:
-                name = text_member(one, "name", PeerName)
-                return name, text_member(one, "manager_address", partial(parse_manager_address, allow_any_port=any_port))
+                return text_member(one, "name", PeerName), text_member(one, "manager_address", parse_address)
     except (InvalidRequest, ValueError, KeyError, TypeError) as error:
         raise PeerUnreachable(f"Directory {directory} answered /peers with something unreadable") from error
     return None

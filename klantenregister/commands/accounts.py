@@ -60,9 +60,13 @@ def _remove(arguments: argparse.Namespace) -> int:
 
 
 def _password() -> str:
-    if not sys.stdin.isatty():
-        return sys.stdin.readline().rstrip("\r\n")
-    password = getpass.getpass("Password: ")
-    if getpass.getpass("Again: ") != password:
+    try:
+        if not sys.stdin.isatty():
+            return sys.stdin.readline().rstrip("\r\n")
+        password = getpass.getpass("Password: ")
+        again = getpass.getpass("Again: ")
+    except (EOFError, UnicodeDecodeError) as error:
+        raise Failed("no password could be read: nothing was made") from error
+    if again != password:
         raise Failed("the two passwords differ: nothing was made")
     return password

@@ -82,7 +82,7 @@ def _sign(arguments: argparse.Namespace) -> int:
     contract = _contract(client, arguments.tenant, arguments.hash)
     if sys.stdin.isatty() and not arguments.yes and not arguments.json:
         print_lines(_description(contract))
-        if input(f"{arguments.kind.capitalize()} this contract? [y/N] ").strip().lower() not in ("y", "yes", "j", "ja"):
+        if not _confirmed(f"{arguments.kind.capitalize()} this contract? [y/N] "):
             raise Failed("nothing was signed")
     path = client.tenant_path(
         arguments.tenant, f"/contracts/{quote(contract['content_hash'], safe='')}/{arguments.kind}"
@@ -95,10 +95,19 @@ def _sign(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _confirmed(question: str) -> bool:
+    try:
+        return input(question).strip().lower() in ("y", "yes", "j", "ja")
+    except (EOFError, UnicodeDecodeError):
+        return False
+
+
 def _request(arguments: argparse.Namespace) -> int:
     if (arguments.connection is None) == (arguments.service is None):
         raise WrongUsage("give either --connection NAME or --service PEER_ID/NAME")
     if arguments.connection is not None:
+        if arguments.valid_days is not None:
+            raise WrongUsage("--valid-days goes with --service: a connection has its own in the configuration")
         body: dict[str, Any] = {"connection": arguments.connection}
     else:
         peer_id, slash, name = arguments.service.partition("/")
@@ -131,7 +140,7 @@ def _contract(client: AdminClient, tenant: str | None, wanted: str) -> dict[str,
     """The Contract with this hash, or the only one whose hash begins so after its last $."""
     if not wanted.startswith("$"):
         hashes = [one["content_hash"] for one in _all_contracts(client, tenant)]
-        fitting = [one for one in hashes if one.rpartition("$")[2].startswith(wanted)]
+        fitting = [one for one in hashes if _characters(one).startswith(wanted.lstrip("-"))]
         if len(fitting) != 1:
             raise Failed(f"{len(fitting) or 'no'} contracts have a hash that begins with {wanted}: give more of it")
         wanted = fitting[0]
@@ -184,4 +193,9 @@ def _waiting_for(contract: dict[str, Any]) -> str:
 
 
 def _short(content_hash: str) -> str:
-    return content_hash.rpartition("$")[2][:_SHORT]
+    return _characters(content_hash)[:_SHORT]
+
+
+def _characters(content_hash: str) -> str:
+    """What is after the last $, without a dash at its beginning: on a command line that would be an option."""
+    return content_hash.rpartition("$")[2].lstrip("-")

@@ -12,7 +12,7 @@ import uvloop
 
 from klantenregister.demo import Report, Say, run_demo
 from klantenregister.errors import Failed
-from klantenregister.logging import log_to_stderr
+from klantenregister.logging import log_stray_errors, log_to_stderr
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -28,7 +28,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Run it. Raises: Failed."""
     log_to_stderr(logging.INFO if arguments.verbose else logging.ERROR)
     with tempfile.TemporaryDirectory(prefix="klantenregister-demo-") as directory:
-        report = uvloop.run(_run(Path(directory), once=arguments.once))
+        try:
+            report = uvloop.run(_run(Path(directory), once=arguments.once))
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
     if arguments.json:
         sys.stdout.write(f"{report.as_json()}\n")
     if not report.is_ok:
@@ -39,6 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
 async def _run(directory: Path, *, once: bool) -> Report:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    log_stray_errors(loop)
     work = asyncio.current_task()
     assert work is not None
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -47,7 +51,8 @@ async def _run(directory: Path, *, once: bool) -> Report:
 
 
 def _interrupt(stop: asyncio.Event, work: "asyncio.Task[Report]", once: bool) -> None:
-    if once:
+    """Stop after the lookup; a second time, or when nothing waits for a signal, at once."""
+    if once or stop.is_set():
         work.cancel()
     stop.set()
 

@@ -15,9 +15,9 @@ from klantenregister import __version__
 from klantenregister.errors import WrongUsage
 from klantenregister.hosting import Role
 from klantenregister.installation import ALL_ROLES, running
-from klantenregister.logging import log_to_stderr
+from klantenregister.logging import log_stray_errors, log_to_stderr
 from klantenregister.preflight import check_files
-from klantenregister.reloading import reload_when_changed
+from klantenregister.reloading import Fingerprint, fingerprint, reload_when_changed
 from klantenregister.settings_file import read_settings
 
 _log = logging.getLogger(__name__)
@@ -43,9 +43,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.workers != 1:
         raise WrongUsage("--workers: this version serves with one process; give 1 or leave it out")
     settings = read_settings(arguments.config)
+    seen = fingerprint(arguments.config, settings)
     check_before_start(settings)
     log_to_stderr()
-    uvloop.run(_serve(arguments.config, settings, arguments.roles))
+    uvloop.run(_serve(arguments.config, settings, seen, arguments.roles))
     return 0
 
 
@@ -66,14 +67,15 @@ def check_before_start(settings: Settings) -> None:
         raise WrongUsage("\n".join(str(error) for error in findings.errors))
 
 
-async def _serve(config: Path, settings: Settings, roles: frozenset[Role]) -> None:
+async def _serve(config: Path, settings: Settings, seen: Fingerprint, roles: frozenset[Role]) -> None:
     stop, reload = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
+    log_stray_errors(loop)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, reload.set)
     async with running(settings, SystemClock(), roles) as installation:
-        watching = installation.tasks.create_task(reload_when_changed(installation, config, reload))
+        watching = installation.tasks.create_task(reload_when_changed(installation, config, reload, seen))
         slugs = [tenant.slug for tenant in settings.tenants]
         _log.info("serving", extra={"roles": sorted(roles), "tenants": slugs, "version": __version__})
         await stop.wait()

@@ -78,15 +78,18 @@ async def replace_identificatoren(
         await _discard(unit, identificator)
     for _, before, after in pairs:
         await _release_changed(unit, before, after)
-    stored = []
-    for prefix, before, after in pairs:
+    stored: dict[str, PartijIdentificator] = {}
+    # What others fall under comes first: their marks are made of its new identification.
+    for prefix, before, after in sorted(pairs, key=lambda pair: pair[2].parent is not None):
         if before is not None and before.partij not in (None, partij.uuid):
             await _detach(unit, before)
-        if (new := await _store(unit, before, replace(after, partij=partij.uuid), faults, prefix)) is not None:
-            stored.append(new)
+        new = await _store(unit, before, replace(after, partij=partij.uuid), faults, prefix)
+        if new is not None:
+            stored[new.uuid] = new
     await _check_no_children(unit, removed, faults, "partijIdentificatoren")
-    faults.add_all(check_one_of_each_kind(stored), prefix="partijIdentificatoren.")
-    return replace(partij, identificatoren=tuple(stored))
+    faults.add_all(check_one_of_each_kind(stored.values()), prefix="partijIdentificatoren.")
+    in_order = tuple(stored[after.uuid] for _, _, after in pairs if after.uuid in stored)
+    return replace(partij, identificatoren=in_order)
 
 
 async def _paired(

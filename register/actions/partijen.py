@@ -125,7 +125,7 @@ async def _check_werkte_voor(unit: Unit, before: Partij | None, after: Partij, f
         werkgever = await unit.get(PARTIJEN, after.werkte_voor_partij)
         if werkgever is None:
             faults.add_all([does_not_exist("werkteVoorPartij")], prefix="partijIdentificatie.")
-        elif werkgever.soort_partij is not SoortPartij.ORGANISATIE:
+        elif werkgever.soort_partij is not SoortPartij.ORGANISATIE or werkgever.uuid == after.uuid:
             reason = "Een contactpersoon werkt voor een partij van soort organisatie."
             faults.add("partijIdentificatie.werkteVoorPartij.uuid", "invalid", reason)
         else:

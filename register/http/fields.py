@@ -75,10 +75,10 @@ class Text:
     def schema(self) -> JsonObject:
         """A string with its limits."""
         limits: JsonObject = {"maxLength": self.max_length}
-        if self.min_length:
-            limits["minLength"] = self.min_length
+        if not self.blank:
+            limits["minLength"] = max(self.min_length, 1)
         if self.pattern:
-            limits["pattern"] = f"^{self.pattern}$"
+            limits["pattern"] = f"^({self.pattern})?$" if self.blank else f"^{self.pattern}$"
         return {"type": "string", **limits}
 
 

@@ -52,10 +52,11 @@ async def list_records(resource: Resource[Any], context: Context, request: Regis
 
 async def search_records(resource: Resource[Any], context: Context, request: RegisterRequest) -> RegisterResponse:
     """The same page, with the parameters in the body; the links are for sending the same body again."""
-    given = parse_search(read_object(request.method, request.headers, request.body))
+    body = read_object(request.method, request.headers, request.body)
     paging = parse_query(request.query)
     check_known(paging, PARAMETERS)
-    check_known(given, {*resource.parameters, *PARAMETERS, *_expand_parameter(resource)})
+    check_known(body, {*resource.parameters, *PARAMETERS, *_expand_parameter(resource)})
+    given = parse_search(body)
     _check_lookup(resource, context, given)
     paging = {**{name: given[name] for name in PARAMETERS if name in given}, **paging}
     url = f"{context.links.collection(resource.name)}/{SEARCH_SEGMENT}"
@@ -83,7 +84,7 @@ async def create(resource: Resource[Any], context: Context, request: RegisterReq
     change = _change(resource, context, request, partial=False)
 
     async def decide(unit: Unit) -> Any:
-        return await resource.create(unit, _fresh(change))
+        return await resource.create(unit, change)
 
     record = await transact(context.documents, context.keys, decide)
     content = resource.render(record, context.links)
@@ -99,7 +100,7 @@ async def update(
 
     async def decide(unit: Unit) -> Any:
         record = await _current(resource, context, request, unit, uuid)
-        return await resource.update(unit, record, _fresh(change))
+        return await resource.update(unit, record, change)
 
     record = await transact(context.documents, context.keys, decide)
     content = resource.render(record, context.links)
@@ -126,11 +127,6 @@ def read_change(resource: Resource[Any], body: Mapping[str, Any], *, partial: bo
 def _change(resource: Resource[Any], context: Context, request: RegisterRequest, *, partial: bool) -> Change:
     body = read_object(request.method, request.headers, request.body)
     return read_change(resource, body, partial=partial, now_ms=context.now_ms)
-
-
-def _fresh(change: Change) -> Change:
-    """The change for one attempt: what an earlier attempt found wrong is found again or is not wrong any more."""
-    return Change(dict(change.given), change.faults.copy(), change.partial, change.now_ms)
 
 
 async def _current(resource: Resource[T], context: Context, request: RegisterRequest, unit: Unit, uuid: str) -> T:

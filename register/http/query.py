@@ -23,13 +23,16 @@ def parse_query(raw: str) -> dict[str, str]:
 
 
 def parse_search(body: Mapping[str, Any]) -> dict[str, str]:
-    """The same parameters, given as a JSON object. Raises: ValidatieFout for a value that no query could carry."""
+    """The same parameters, given as a JSON object of known keys.
+
+    Raises: ValidatieFout for a value that no query could carry.
+    """
     values: dict[str, str] = {}
     faults = Faults()
     for name, value in body.items():
         text = _as_text(name, value)
         if text is None:
-            faults.add(name[:100], "invalid", "Geef tekst, een getal of true/false.")
+            faults.add(name, "invalid", "Geef tekst, een getal of true/false.")
         else:
             values[name] = text
     faults.check()

@@ -4,7 +4,7 @@ Routes, OpenAPI and the operations themselves follow from the declaration; a fam
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Generic, TypeAlias, TypeVar
 
@@ -51,7 +51,6 @@ class Resource(Generic[T]):
     remove: Remove[T]
     expansions: tuple[Expansion[T], ...] = ()
     searchable: bool = False
-    attributes_in_answer: Mapping[str, JsonObject] = field(default_factory=dict)
 
     @cached_property
     def parameters(self) -> Mapping[str, JsonObject]:

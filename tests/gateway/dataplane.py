@@ -95,9 +95,13 @@ def trust() -> TrustStore:
     return TrustStore.from_pem([authority().anchors_pem()], crls=[], mode=RevocationMode.OFF)
 
 
-@cache
 def key_pair(peer_id: PeerId, number: int = 0) -> KeyPair:
     """A certificate of the Peer, with a key of its own for each `number`."""
+    return _issued(peer_id, number)
+
+
+@cache
+def _issued(peer_id: PeerId, number: int) -> KeyPair:
     del number
     names = [f"inway.{peer_id}.localhost", f"manager.{peer_id}.localhost"]
     return authority().issue(peer_id=peer_id, name=f"Peer {peer_id}", dns_names=names)
@@ -271,6 +275,7 @@ class DataPlane:
     contract: ContractRecord
     tls_port: int
     outway_port: int
+    to_peers: aiohttp.ClientSession
     server_pairs: dict[PeerId, KeyPair] = field(default_factory=dict)
 
     @property
@@ -332,6 +337,13 @@ class DataPlane:
 
     async def consumer_records(self) -> list[LogRecord]:
         return (await self.consumer.log.find(RecordFilter(limit=100)))[0]
+
+    async def close_pooled_connections(self) -> None:
+        """Let the next request of the Outway make a connection of its own."""
+        assert isinstance(self.to_peers.connector, aiohttp.TCPConnector)
+        for pooled in self.to_peers.connector._conns.values():
+            for protocol, _ in pooled:
+                protocol.close()
 
     def upstream_at(self, port: int) -> None:
         """From here on the Service is at this port of this machine."""
@@ -475,6 +487,7 @@ async def data_plane() -> AsyncIterator[DataPlane]:
             contract=signed_contract(connection_grant(), now=clock.now()),
             tls_port=tls_port,
             outway_port=outway.addresses[0][1],
+            to_peers=to_peers,
             server_pairs={PROVIDER: key_pair(PROVIDER)},
         )
         running.append(plane)

@@ -10,7 +10,7 @@ import json
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -27,6 +27,7 @@ from certs.trust import RevocationMode, TrustStore
 from clock import FixedClock, SystemClock
 from config.models.installation import LimitsSettings, TimeoutSettings
 from config.settings import AcceptRule, ConnectionSettings, ServiceSettings
+from gateway.errors import ErrorDomain
 from gateway.fsc.build import build_content
 from gateway.fsc.contract import parse_contract_content
 from gateway.fsc.grants import (
@@ -50,11 +51,13 @@ from gateway.fsc.profile import HashProfile
 from gateway.fsc.signature import SignaturePayload, SignatureType, sign_contract
 from gateway.http.client import new_session
 from gateway.http.listener import ProtocolFactory, listen_tls
+from gateway.http.protocol import FscProtocol
 from gateway.manager.app import manager_app
 from gateway.state.local_peer import LocalPeer
 from gateway.state.tenant import Group, Tenant
+from gateway.txlog.log import TRANSACTIONS
 from klantenregister.hosting import HostedPeer, Hosts, Role, Sessions, host_peer
-from klantenregister.stores import COLLECTIONS, TRANSACTIONS, Stores
+from klantenregister.stores import COLLECTIONS, Stores
 from storage.memory import MemoryDocuments, MemoryLog
 
 GROUP = GroupId("fsc.example.test")
@@ -84,12 +87,18 @@ def strange_authority() -> DevelopmentAuthority:
 
 
 def key_pair(
-    peer_id: PeerId, *, host: str = "", algorithm: str = "ec", issuer: DevelopmentAuthority | None = None, **dates: int
+    peer_id: PeerId,
+    *,
+    host: str = "",
+    algorithm: str = "ec",
+    issuer: DevelopmentAuthority | None = None,
+    days: int = 365,
+    not_before: int | None = None,
 ) -> KeyPair:
     """A certificate of the Group for one Peer, by which its Manager answers at `host`."""
     names = [host or f"{peer_id}.localhost"]
     return (issuer or authority()).issue(
-        peer_id=peer_id, name=f"Peer {peer_id}", dns_names=names, algorithm=algorithm, **dates
+        peer_id=peer_id, name=f"Peer {peer_id}", dns_names=names, algorithm=algorithm, days=days, not_before=not_before
     )
 
 
@@ -455,7 +464,8 @@ async def federation(stores: Stores | None = None) -> AsyncIterator[Federation]:
         stack.push_async_callback(runner.cleanup)
 
         def route(_: ssl.SSLObject) -> ProtocolFactory | None:
-            return runner.server
+            assert runner.server is not None
+            return partial(FscProtocol, ErrorDomain.MANAGER, runner.server, access_log=None)
 
         context = sni_listener(lambda name: hosts.select(name, _MANAGERS))
         server = await listen_tls("127.0.0.1", 0, context=context, route=route)
@@ -486,7 +496,7 @@ async def working(*hosted: HostedPeer) -> AsyncIterator[None]:
 async def eventually(condition: Callable[[], bool], *, within_s: float = 5.0) -> None:
     """Wait until `condition` holds; fails when it does not within the time."""
     async with asyncio.timeout(within_s):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - what it waits for tells nobody
             await asyncio.sleep(0.005)
 
 

@@ -148,8 +148,8 @@ async def listening(serve: Callable[[Wire], Awaitable[None]]) -> AsyncIterator[i
         wire = Wire(reader, writer)
         try:
             await serve(wire)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass  # the client hung up
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass  # the client hung up, or the test is over
         except Exception as error:
             failures.append(error)
         finally:

@@ -1,8 +1,7 @@
 import logging
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 import pytest
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 
 from register.access import FederatedCaller
 from register.app import Register
-from register.tenancy import Federated, Tenants
+from register.tenancy import Federated, Internal, Tenants
 from storage.sqlite_documents import SqliteDocuments
 from tests.register.world import (
     API,
@@ -158,8 +157,10 @@ async def test_a_service_serves_its_own_family_only(world: World) -> None:
 
 
 async def test_tenants_can_be_replaced_while_serving(world: World) -> None:
-    world.register.use(Tenants([replace(world.a, applications=())]))
-    assert (await world.call("GET", "/partijen")).status == 401
+    closed = replace(world.a, applications=())
+    world.register.use(Tenants([closed]))
+    assert world.register.tenants.resolve("", "/t/aadorp/")[0] is closed
+    assert (await world.call("GET", "/partijen", arrival=Internal(closed))).status == 401
 
 
 async def test_a_store_that_is_down_is_a_503_without_detail(world: World) -> None:
@@ -171,11 +172,15 @@ async def test_a_store_that_is_down_is_a_503_without_detail(world: World) -> Non
 
 
 async def test_what_goes_wrong_inside_stays_inside(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    world.keyring.keys = None  # type: ignore[method-assign, assignment]
+    async def broken(tenant: str) -> NoReturn:
+        raise TypeError(f"cannot use {BSN} of {tenant}")
+
+    world.keyring.keys = broken  # type: ignore[method-assign]
     with caplog.at_level(logging.INFO, "register"):
         refused = await world.call("GET", "/partijen")
     assert (refused.status, refused.body["code"]) == (500, "error")
-    assert "NoneType" not in refused.raw.decode()
+    assert BSN not in refused.raw.decode() + caplog.text
+    assert "TypeError" not in refused.raw.decode()
     cause = next(each for each in caplog.records if each.message == "register_unexpected_error")
     assert cause.__dict__["instance"] == refused.body["instance"]
     assert cause.__dict__["error"] == "TypeError"
@@ -202,15 +207,19 @@ async def test_each_problem_has_its_own_instance(world: World) -> None:
     assert all(UUID(each.removeprefix("urn:uuid:")).version == 4 for each in instances)
 
 
+def everything_in(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.iterdir())
+
+
 async def test_no_bsn_reaches_the_disk_in_clear(tmp_path: Path) -> None:
     world = await open_world(SqliteDocuments(tmp_path / "register.db"))
     partij = await world.partij(item("bsn", BSN), item("kvk_nummer", KVK))
     await world.adres(partij["uuid"], "email", "zichtbaar@example.nl")
     own = partij["partijIdentificatoren"][0]["uuid"]
     await world.call("PATCH", f"/partij-identificatoren/{own}", {"anderePartijIdentificator": "x"})
-    on_disk = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    on_disk = everything_in(tmp_path)
     await world.store.close()
-    on_disk += b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    on_disk += everything_in(tmp_path)
     assert b"zichtbaar@example.nl" in on_disk
     assert BSN.encode() not in on_disk
     assert KVK.encode() not in on_disk
@@ -222,12 +231,6 @@ async def test_no_bsn_is_in_headers_or_urls(world: World) -> None:
     listed = await world.call("GET", "/partijen", query={"partijIdentificator__objectId": BSN})
     assert BSN not in str(made.headers) + str(listed.headers)
     assert made.raw.decode().count(BSN) == 1
-
-
-@pytest.fixture
-async def quiet_world(world: World) -> AsyncIterator[World]:
-    world.partij_uuid = (await world.partij(item("bsn", BSN)))["uuid"]  # type: ignore[attr-defined]
-    return world
 
 
 methods = st.sampled_from(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "", "get"])

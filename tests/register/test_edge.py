@@ -1,14 +1,17 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from typing import TypeAlias
 
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from register.access import FederatedCaller
 from register.edge import make_application
 from tests.register.world import API, CONSUMER, PEER_A, World, persoon
 
+Client: TypeAlias = TestClient[web.Request, web.Application]
 TOKEN = {"Authorization": "Token aadorp-alles"}
 HOST_A = {**TOKEN, "Host": "klant.aadorp.test"}
 PARTIJEN = f"{API}/partijen"
@@ -17,12 +20,14 @@ PARTIJEN = f"{API}/partijen"
 @pytest.fixture
 async def server(world: World) -> AsyncIterator[TestServer]:
     world.register.max_body_bytes = 20_000
-    async with TestServer(make_application(world.register)) as running:
-        yield running
+    running = TestServer(make_application(world.register))
+    await running.start_server()
+    yield running
+    await running.close()
 
 
 @pytest.fixture
-async def client(server: TestServer) -> AsyncIterator[TestClient]:
+async def client(server: TestServer) -> AsyncIterator[Client]:
     async with TestClient(server) as made:
         yield made
 
@@ -45,7 +50,7 @@ async def client(server: TestServer) -> AsyncIterator[TestClient]:
     ],
 )
 async def test_tenant_and_credential(
-    client: TestClient, path: str, headers: dict[str, str], status: int, code: str | None
+    client: Client, path: str, headers: dict[str, str], status: int, code: str | None
 ) -> None:
     async with client.get(path, headers=headers) as response:
         assert response.status == status
@@ -54,7 +59,7 @@ async def test_tenant_and_credential(
         assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
-async def test_a_partij_is_made_read_and_removed(client: TestClient) -> None:
+async def test_a_partij_is_made_read_and_removed(client: Client) -> None:
     async with client.post(f"/t/aadorp{PARTIJEN}", json=persoon(), headers=TOKEN) as response:
         assert response.status == 201
         made = await response.json()
@@ -71,7 +76,7 @@ async def test_a_partij_is_made_read_and_removed(client: TestClient) -> None:
         assert (response.status, await response.read()) == (204, b"")
 
 
-async def test_the_query_reaches_the_register_as_it_was_sent(client: TestClient) -> None:
+async def test_the_query_reaches_the_register_as_it_was_sent(client: Client) -> None:
     address = {"adres": "+31612345678", "soortDigitaalAdres": "telefoonnummer"}
     path = f"/t/aadorp{API}/digitaleadressen"
     async with client.post(path, json=address, headers=TOKEN) as response:
@@ -80,7 +85,7 @@ async def test_the_query_reaches_the_register_as_it_was_sent(client: TestClient)
         assert (await response.json())["count"] == 1
 
 
-async def test_a_body_that_is_too_large_is_refused(client: TestClient) -> None:
+async def test_a_body_that_is_too_large_is_refused(client: Client) -> None:
     for body in (b" " * 30_000, chunks()):
         headers = {**TOKEN, "Content-Type": "application/json"}
         async with client.post(f"/t/aadorp{PARTIJEN}", data=body, headers=headers) as response:
@@ -110,7 +115,7 @@ async def test_a_path_is_not_decoded_or_tidied(server: TestServer) -> None:
         assert b" 404 " in answered.splitlines()[0], path
 
 
-async def test_an_access_token_makes_it_a_federated_request(world: World, client: TestClient) -> None:
+async def test_an_access_token_makes_it_a_federated_request(world: World, client: Client) -> None:
     world.verifier.allow("good", PEER_A, FederatedCaller(CONSUMER, "$1$3$hash"))
     path = f"/t/aadorp{PARTIJEN}"
     await world.partij()

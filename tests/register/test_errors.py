@@ -78,11 +78,3 @@ def test_faults_are_collected_under_a_prefix_and_raised_together() -> None:
         ("lijst.0.partij.uuid", "does_not_exist"),
         ("naam", "blank"),
     ]
-
-
-def test_a_copy_of_faults_is_independent() -> None:
-    first = Faults()
-    second = first.copy()
-    second.add("a", "b", "c")
-    first.check()
-    assert second.has("a")

@@ -75,5 +75,5 @@ def nullable(schema: Any) -> Any:
         return [nullable(each) for each in schema]
     if not isinstance(schema, dict):
         return schema
-    plain = {key: nullable(each) for key, each in schema.items() if key not in ("nullable", "pattern", "minLength")}
+    plain = {key: nullable(each) for key, each in schema.items() if key != "nullable"}
     return {"anyOf": [plain, {"type": "null"}]} if schema.get("nullable") is True else plain

@@ -36,8 +36,7 @@ def on(disk: Disk, limits: QueueLimits | None = None) -> GroupCommit[int, int]:
 
 
 async def started(disk: Disk) -> None:
-    while not disk.started.is_set():
-        await asyncio.sleep(0.001)
+    assert await asyncio.to_thread(disk.started.wait, 10)
 
 
 async def test_a_lone_job_is_committed_at_once_on_the_thread() -> None:

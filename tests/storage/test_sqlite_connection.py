@@ -86,7 +86,7 @@ def test_a_reading_connection_cannot_write(file: SqliteFile) -> None:
 
 def test_a_file_of_a_newer_version_is_refused_with_the_remedy(file: SqliteFile) -> None:
     older = SqliteFile(file.path, 2)
-    with pytest.raises(StoreUnavailable, match="layout 3, known here: 2.*upgrade the program"):
+    with pytest.raises(StoreUnavailable, match=r"layout 3, known here: 2.*upgrade the program"):
         older.create()
     with pytest.raises(StoreUnavailable, match="newer version"):
         older.connect(timeout_s=1)
@@ -123,6 +123,12 @@ def test_a_directory_or_a_file_in_the_way_is_an_error_of_the_system(tmp_path: Pa
     (tmp_path / "file").write_text("x")
     with pytest.raises(OSError, match="file"):
         SqliteFile(tmp_path / "file" / "x.db", 1).create()
+
+
+def test_a_library_that_is_too_old_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
+    with pytest.raises(StoreUnavailable, match=r"too old: 3\.35"):
+        SqliteFile(tmp_path / "x.db", 1).create()
 
 
 def test_connecting_never_makes_a_file(tmp_path: Path) -> None:

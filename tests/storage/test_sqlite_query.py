@@ -1,5 +1,6 @@
 import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -8,7 +9,8 @@ from storage.matching import contains_folded
 from storage.paging import DocumentPosition
 from storage.sqlite_connection import SqliteFile
 from storage.sqlite_query import CONTAINS_FUNCTION, Sql, any_of, count_sql, documents_sql, one_of, page_sql
-from storage.sqlite_schema import LAYOUT, extend_schema
+from storage.sqlite_schema import LAYOUT, extend_schema, insert_elements
+from storage.sqlite_writer import analyse
 
 PEOPLE = Collection("people", ("bsn", "kind", "at"), ("tags",))
 
@@ -32,15 +34,42 @@ SORTS = [None, Sort("at"), Sort("at", descending=True), Sort("bsn")]
 POSITIONS = [None, DocumentPosition(None, "a"), DocumentPosition(5, "a")]
 
 
-@pytest.fixture(scope="module")
-def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
-    file = SqliteFile(tmp_path_factory.mktemp("query") / "x.db", LAYOUT)
+def made(path: Path, number_of_documents: int) -> sqlite3.Connection:
+    file = SqliteFile(path, LAYOUT)
     file.create()
     connection = file.connect(timeout_s=1)
-    extend_schema(connection, [PEOPLE])
     connection.create_function(CONTAINS_FUNCTION, 2, contains_folded, deterministic=True)
+    table = extend_schema(connection, [PEOPLE])["people"]
+    connection.execute("BEGIN")
+    for number in range(number_of_documents):
+        body = {"bsn": str(number), "kind": "pq"[number % 2], "at": number, "tags": [number % 1_000]}
+        columns = ("r", "{}", *table.values(body), "t", str(number))
+        (row,) = connection.execute(table.insert, columns).fetchone()
+        insert_elements(connection, PEOPLE, "t", row, table.elements(body))
+    connection.execute("COMMIT")
+    return connection
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
+    connection = made(tmp_path_factory.mktemp("query") / "x.db", 0)
     yield connection
     connection.close()
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
+    """Many documents, that SQLite has been told about."""
+    connection = made(tmp_path_factory.mktemp("query") / "x.db", 3_000)
+    analyse(connection)
+    yield connection
+    connection.close()
+
+
+@pytest.fixture(params=["empty", "filled"])
+def connection(request: pytest.FixtureRequest) -> sqlite3.Connection:
+    connection: sqlite3.Connection = request.getfixturevalue(request.param)
+    return connection
 
 
 def plan(connection: sqlite3.Connection, sql: Sql, *more: int) -> list[str]:
@@ -101,11 +130,17 @@ def test_documents_are_found_by_the_key(connection: sqlite3.Connection) -> None:
     assert "(tenant=? AND id=?)" in step
 
 
-def test_each_side_of_an_alternative_uses_its_own_index(connection: sqlite3.Connection) -> None:
-    sql = count_sql("t", PEOPLE, (AnyOf((Eq("bsn", "1"), Eq("kind", "p"))),))
-    steps = " ".join(plan(connection, sql))
+def test_each_side_of_an_alternative_uses_its_own_index(filled: sqlite3.Connection) -> None:
+    steps = " ".join(plan(filled, count_sql("t", PEOPLE, (AnyOf((Eq("bsn", "1"), Eq("at", 5))),))))
     assert "(tenant=? AND field:bsn=?)" in steps
-    assert "(tenant=? AND field:kind=?)" in steps
+    assert "(tenant=? AND field:at=?)" in steps
+
+
+@pytest.mark.parametrize("where", [(Eq("bsn", "1"), Eq("kind", "p")), (Eq("kind", "p"), Eq("bsn", "1"))], ids=repr)
+def test_of_two_equalities_the_selective_one_leads(filled: sqlite3.Connection, where: tuple[Condition, ...]) -> None:
+    assert "(tenant=? AND field:bsn=?)" in " ".join(plan(filled, count_sql("t", PEOPLE, where)))
+    (sql,) = page_sql("t", PEOPLE, Query(where, Sort("at")), None)
+    assert "(tenant=? AND field:bsn=?)" in " ".join(plan(filled, sql, 26, 0))
 
 
 def test_one_of_nothing_is_never() -> None:

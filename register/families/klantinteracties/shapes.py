@@ -60,11 +60,19 @@ CONTACTNAAM = Shape(
     nullable=True,
 )
 
+_VOLLEDIGE_NAAM = Attribute("volledigeNaam", Anything({"type": "string"}, nullable=False), read_only=True)
+
 NAMEN: dict[SoortPartij, Shape] = {
-    SoortPartij.PERSOON: Shape((Attribute("contactnaam", CONTACTNAAM),), nullable=True),
+    SoortPartij.PERSOON: Shape((Attribute("contactnaam", CONTACTNAAM), _VOLLEDIGE_NAAM), nullable=True),
     SoortPartij.ORGANISATIE: Shape((Attribute("naam", Text(200)),), nullable=True),
     SoortPartij.CONTACTPERSOON: Shape(
-        (Attribute("werkteVoorPartij", Reference(nullable=True)), Attribute("contactnaam", CONTACTNAAM)), nullable=True
+        (
+            _OWN[0],
+            Attribute("werkteVoorPartij", Reference(nullable=True)),
+            Attribute("contactnaam", CONTACTNAAM),
+            _VOLLEDIGE_NAAM,
+        ),
+        nullable=True,
     ),
 }
 """What `partijIdentificatie` holds, by the kind of partij."""
@@ -135,7 +143,7 @@ PARTIJ = Shape(
         Attribute("correspondentieadres", ADRES),
         Attribute(
             "partijIdentificatie",
-            Anything({"oneOf": [shape.schema() for shape in NAMEN.values()]}),
+            Anything({"anyOf": [shape.schema() for shape in NAMEN.values()]}),
             description="De naam; de vorm hangt af van soortPartij.",
         ),
     )

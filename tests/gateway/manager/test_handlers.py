@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 import pytest
@@ -919,8 +919,12 @@ async def test_records_are_filtered_and_paged(scene: Scene) -> None:
     now = scene.group.clock.now()
     other_hash, other_name = GrantHash("$1$3$bbbb"), ServiceName("kvk")
     for number in range(30):
-        changes = {1: {"grant_hash": other_hash}, 2: {"service_name": other_name}}.get(number, {})
-        await scene.peer.log.append(_logged(number, now + number, **changes))
+        record = _logged(number, now + number)
+        if number == 1:
+            record = replace(record, grant_hash=other_hash)
+        if number == 2:
+            record = replace(record, service_name=other_name)
+        await scene.peer.log.append(record)
 
     async def listed(query: str) -> list[int]:
         answer = await scene.foreign.get(scene.peer, f"/logs?{query}")

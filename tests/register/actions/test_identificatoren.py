@@ -197,6 +197,15 @@ async def test_two_identificatoren_of_one_list_can_trade_places(any_world: World
     assert again.params == {"nonFieldErrors": "unique"}
 
 
+async def test_a_child_is_found_by_what_its_parent_becomes_in_the_same_list(any_world: World) -> None:
+    partij = await any_world.partij(item("kvk_nummer", KVK), soortPartij="organisatie")
+    items = [item("vestigingsnummer", VESTIGING, parent=own(partij)), item("kvk_nummer", OTHER_KVK, uuid=own(partij))]
+    changed = await any_world.call("PATCH", f"/partijen/{partij['uuid']}", {"partijIdentificatoren": items})
+    assert await values(any_world, changed.body["uuid"]) == [VESTIGING, OTHER_KVK]
+    for kvk, found in ((KVK, []), (OTHER_KVK, [partij["uuid"]])):
+        assert await any_world.found("/partijen", subIdentificatorVan__objectId=kvk) == found
+
+
 async def test_an_identificator_can_be_taken_over_from_another_partij(any_world: World) -> None:
     partij = await any_world.partij(item("bsn", BSN))
     other = await any_world.partij(item("bsn", OTHER_BSN))

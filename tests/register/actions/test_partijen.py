@@ -49,6 +49,16 @@ async def test_a_contact_person_works_for_an_organisation(any_world: World) -> N
         assert refused.params == {"partijIdentificatie.werkteVoorPartij.uuid": code}
 
 
+async def test_nobody_works_for_what_it_was_itself(any_world: World) -> None:
+    werkgever = await any_world.partij(soortPartij="organisatie")
+    turned = {
+        "soortPartij": "contactpersoon",
+        "partijIdentificatie": {"werkteVoorPartij": {"uuid": werkgever["uuid"]}},
+    }
+    refused = await any_world.call("PATCH", f"/partijen/{werkgever['uuid']}", turned)
+    assert refused.params == {"partijIdentificatie.werkteVoorPartij.uuid": "invalid"}
+
+
 async def test_an_organisation_that_people_work_for_stays_one(any_world: World) -> None:
     werkgever = await any_world.partij(soortPartij="organisatie")
     await contactpersoon(any_world, werkgever["uuid"])

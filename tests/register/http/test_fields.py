@@ -172,7 +172,13 @@ def test_the_schema_describes_the_shape() -> None:
     assert schema["properties"]["uuid"] == {"type": "string", "format": "uuid", "readOnly": True}
     assert schema["properties"]["leeg"] == {"type": "boolean", "nullable": True}
     assert schema["properties"]["groep"]["properties"]["binnenIn"]["maximum"] == 9
-    assert SLUG.schema() == {"type": "string", "maxLength": 5, "minLength": 2, "pattern": "^[a-z]+$"}
+    assert SLUG.schema() == {"type": "string", "maxLength": 5, "pattern": "^([a-z]+)?$"}
+    assert Text(5, blank=False, pattern="[a-z]+").schema() == {
+        "type": "string",
+        "maxLength": 5,
+        "minLength": 1,
+        "pattern": "^[a-z]+$",
+    }
     assert Choice(Kleur).schema()["enum"] == ["rood", "blauw"]
 
 

@@ -147,6 +147,12 @@ async def test_a_search_is_checked_as_a_query_is(world: World, body: dict[str, o
     assert (await world.call("POST", "/partijen/_zoek", body)).status == 400
 
 
+async def test_a_key_of_a_search_that_is_unknown_is_not_repeated(world: World) -> None:
+    refused = await world.call("POST", "/partijen/_zoek", {BSN: {}})
+    assert refused.params == {"nonFieldErrors": "unknown-parameters"}
+    assert BSN not in refused.raw.decode()
+
+
 async def test_expand_is_there_when_asked_for_in_either_spelling(any_world: World) -> None:
     partij = await any_world.partij()
     empty = await any_world.partij()

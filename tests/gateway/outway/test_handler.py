@@ -1,0 +1,392 @@
+import asyncio
+import json
+from dataclasses import replace
+
+import pytest
+from aiohttp import web
+
+from gateway.errors import ServiceNotFound
+from gateway.fsc.logrecord import Direction
+from gateway.fsc.names import InwayAddress, ServiceName
+from gateway.fsc.uuid7 import parse_uuid7
+from gateway.txlog.log import TransactionLog
+from tests.gateway.dataplane import (
+    CONSUMER,
+    DELEGATOR,
+    ECHO,
+    PROVIDER,
+    SERVICE_DELEGATOR,
+    STRANGER,
+    DataPlane,
+    HeldLog,
+    answering,
+    authority,
+    connection_grant,
+    doubly_delegated_grant,
+    inway_name,
+    key_pair,
+    uuid7,
+)
+from tests.gateway.wire import Message, Wire, listening
+
+
+def refusal(answer: Message, domain: str = "OUTWAY") -> tuple[int, str]:
+    """Status and code, once the answer is seen to be a well formed error of this component."""
+    body = json.loads(answer.body)
+    assert set(body) == {"message", "domain", "code"}
+    assert body["message"]
+    assert body["domain"] == f"ERROR_DOMAIN_{domain}"
+    assert answer.head.get("Fsc-Error-Code") == body["code"]
+    return answer.status, body["code"]
+
+
+def message_of(answer: Message) -> str:
+    message: str = json.loads(answer.body)["message"]
+    return message
+
+
+# -- selecting
+
+
+@pytest.mark.fsc("Outway-IncomingRequest-1")
+@pytest.mark.fsc("Integration-ConsumeService-1")
+async def test_an_application_reaches_the_service_by_host_name(plane: DataPlane) -> None:
+    answer = await plane.ask_outway(start=b"GET /path?query HTTP/1.1")
+    assert (answer.status, answer.body) == (200, b"ok")
+    (received,) = plane.service.received
+    assert (received.head.method, received.head.target) == ("GET", "/path?query")
+
+
+@pytest.mark.parametrize("host", ["klant.outway:8081", "KLANT.Outway.Test", "klant"])
+async def test_a_host_name_with_port_or_in_upper_case(plane: DataPlane, host: str) -> None:
+    async with plane.outway() as wire:
+        answer = await wire.ask(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+    assert answer.status == 200
+
+
+async def test_a_program_that_takes_the_outway_for_its_proxy(plane: DataPlane) -> None:
+    async with plane.outway() as wire:
+        answer = await wire.ask(b"GET http://klant.outway:8081/path?query HTTP/1.1\r\nHost: other\r\n\r\n")
+    assert answer.status == 200
+    assert plane.service.received[0].head.target == "/path?query"
+
+
+async def test_every_alias_of_a_grant_hash_selects_it(plane: DataPlane) -> None:
+    for grant_hash in plane.contract.all_grant_hashes:
+        answer = await plane.ask_outway(f"Fsc-Grant-Hash: {grant_hash}\r\n".encode())
+        assert answer.status == 200
+    assert [record.grant_hash for record in await plane.consumer_records()][::-1] == [
+        *plane.contract.all_grant_hashes
+    ]
+
+
+async def test_a_service_by_peer_and_name(plane: DataPlane) -> None:
+    async with plane.outway() as wire:
+        answer = await wire.ask(f"GET / HTTP/1.1\r\nHost: x\r\nFsc-Service: {PROVIDER}/{ECHO}\r\n\r\n".encode())
+    assert answer.status == 200
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("Fsc-Grant-Hash: $1$3$dW5rbm93bg", (400, "UNKNOWN_GRANT_HASH_IN_HEADER")),
+        ("Fsc-Grant-Hash:", (400, "UNKNOWN_GRANT_HASH_IN_HEADER")),
+        ("Fsc-Grant-Hash: a\r\nFsc-Grant-Hash: a", (400, "ERROR_CODE_INVALID_REQUEST")),
+        ("Fsc-Service: {PROVIDER}/unknown", (400, "ERROR_CODE_NO_VALID_GRANT")),
+        ("Fsc-Service: echo", (400, "ERROR_CODE_INVALID_REQUEST")),
+        ("Fsc-Service: a/b\r\nFsc-Service: a/b", (400, "ERROR_CODE_INVALID_REQUEST")),
+    ],
+)
+async def test_the_first_selector_that_is_present_decides(
+    plane: DataPlane, line: str, expected: tuple[int, str]
+) -> None:
+    answer = await plane.ask_outway(f"{line}\r\n".encode())
+    assert refusal(answer) == expected
+    assert plane.manager.requests == 0
+
+
+async def test_a_refusal_names_the_candidates(plane: DataPlane) -> None:
+    answer = await plane.ask_outway(b"Fsc-Grant-Hash: unknown\r\n")
+    assert message_of(answer).endswith(f"Candidates: klant, {PROVIDER}/{ECHO}")
+
+
+@pytest.mark.fsc("Integration-ConsumeService-2")
+async def test_without_a_contract_there_is_no_connection(plane: DataPlane) -> None:
+    await plane.revoke(plane.contract, at=[plane.consumer])
+    assert refusal(await plane.ask_outway()) == (400, "ERROR_CODE_NO_VALID_GRANT")
+    assert plane.manager.requests == 0
+    assert plane.service.connections == 0
+
+
+async def test_connect_is_not_supported(plane: DataPlane) -> None:
+    answer = await plane.ask_outway(start=b"CONNECT klant.outway:443 HTTP/1.1")
+    assert refusal(answer) == (405, "ERROR_CODE_METHOD_UNSUPPORTED")
+    assert plane.manager.requests == 0
+
+
+@pytest.mark.parametrize("target", [b"/#fragment", b"/caf\xc3\xa9"])
+async def test_a_target_that_could_not_be_sent_on_as_it_is(plane: DataPlane, target: bytes) -> None:
+    answer = await plane.ask_outway(start=b"GET " + target + b" HTTP/1.1")
+    assert refusal(answer) == (400, "ERROR_CODE_INVALID_REQUEST")
+    assert await plane.consumer_records() == []
+
+
+# -- the transaction id
+
+
+@pytest.mark.fsc("Outway-TransactionLog-2")
+@pytest.mark.fsc("Integration-TransactionLog-1")
+async def test_a_transaction_id_is_made_logged_on_both_sides_sent_and_returned(plane: DataPlane) -> None:
+    answer = await plane.ask_outway()
+    (transaction_id,) = answer.head.all("Fsc-Transaction-Id")
+    assert parse_uuid7(transaction_id).hex[:12] == f"{plane.clock.now_ms():012x}"
+    (received,) = plane.service.received
+    assert received.head.all("Fsc-Transaction-Id") == [transaction_id]
+    records = [*await plane.consumer_records(), *await plane.provider_records()]
+    assert [record.transaction_id for record in records] == [transaction_id] * 2
+    assert [record.direction for record in records] == [Direction.OUTGOING, Direction.INCOMING]
+
+
+async def test_requests_get_ids_of_their_own(plane: DataPlane) -> None:
+    async with plane.outway() as wire:
+        answers = [await wire.ask(b"GET / HTTP/1.1\r\nHost: klant.x\r\n\r\n") for _ in range(3)]
+    assert len({answer.head.get("Fsc-Transaction-Id") for answer in answers}) == 3
+
+
+async def test_the_id_of_the_application_is_taken(plane: DataPlane) -> None:
+    transaction_id = uuid7()
+    answer = await plane.ask_outway(f"Fsc-Transaction-Id: {transaction_id}\r\n".encode())
+    assert answer.head.all("Fsc-Transaction-Id") == [transaction_id]
+    assert plane.service.received[0].head.all("Fsc-Transaction-Id") == [transaction_id]
+
+
+async def test_a_service_that_returns_an_id_too_does_not_double_it(plane: DataPlane) -> None:
+    plane.service.behaviour = answering(
+        b"HTTP/1.1 200 OK\r\nFsc-Transaction-Id: of-the-service\r\nContent-Length: 0\r\n\r\n"
+    )
+    transaction_id = uuid7()
+    answer = await plane.ask_outway(f"Fsc-Transaction-Id: {transaction_id}\r\n".encode())
+    assert answer.head.all("Fsc-Transaction-Id") == [transaction_id]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b"Fsc-Transaction-Id:\r\n",
+        b"Fsc-Transaction-Id: 1\r\n",
+        b"Fsc-Transaction-Id: 6ba7b810-9dad-41d1-80b4-00c04fd430c8\r\n",
+        b"Fsc-Transaction-Id: 01a20966-5068-77ca-a1b0-299c54a3a583\r\n" * 2,
+    ],
+)
+async def test_any_other_id_is_refused_and_not_returned(plane: DataPlane, lines: bytes) -> None:
+    answer = await plane.ask_outway(lines)
+    assert refusal(answer) == (400, "INVALID_LOG_RECORD_ID")
+    assert "fsc-transaction-id" not in answer.head.names()
+    assert await plane.consumer_records() == []
+
+
+async def test_the_id_is_returned_with_every_refusal(plane: DataPlane) -> None:
+    transaction_id = uuid7()
+    line = f"Fsc-Transaction-Id: {transaction_id}\r\n".encode()
+    plane.manager.answer = lambda: web.json_response({"error": "invalid_grant"}, status=400)
+    answers = [
+        await plane.ask_outway(line, b"Fsc-Service: a/b\r\n"),
+        await plane.ask_outway(line),
+    ]
+    plane.manager.answer = None
+    plane.consumer_log.available = False
+    answers.append(await plane.ask_outway(line))
+    plane.consumer_log.available = True
+    plane.server_pairs[PROVIDER] = key_pair(STRANGER)
+    answers.append(await plane.ask_outway(line))
+    assert [answer.status for answer in answers] == [400, 502, 500, 502]
+    assert [answer.head.all("Fsc-Transaction-Id") for answer in answers] == [[transaction_id]] * 4
+
+
+# -- what is sent
+
+
+async def test_selectors_and_tokens_of_the_application_are_not_sent_on(plane: DataPlane) -> None:
+    answer = await plane.ask_outway(
+        f"Fsc-Grant-Hash: {plane.grant_hash}\r\nFsc-Service: a/b\r\nFsc-Authorization: Bearer mine\r\n".encode(),
+        b"Authorization: Bearer of-the-service\r\nX-Mine: 1\r\n",
+    )
+    assert answer.status == 200
+    (received,) = plane.service.received
+    names = received.head.names()
+    assert "fsc-grant-hash" not in names
+    assert "fsc-service" not in names
+    (authorization,) = received.head.all("Fsc-Authorization")
+    assert authorization.startswith("Bearer ey")
+    assert received.head.all("Authorization") == ["Bearer of-the-service"]
+    assert received.head.all("X-Mine") == ["1"]
+
+
+# -- the token
+
+
+async def test_one_token_serves_many_requests(plane: DataPlane) -> None:
+    for _ in range(3):
+        assert (await plane.ask_outway()).status == 200
+    assert plane.manager.requests == 1
+    assert len({message.head.get("Fsc-Authorization") for message in plane.service.received}) == 1
+
+
+@pytest.mark.fsc("Outway-IncomingRequest-2")
+async def test_what_the_manager_refuses_is_told_and_nothing_is_sent(plane: DataPlane) -> None:
+    await plane.revoke(plane.contract, at=[plane.provider])
+    answer = await plane.ask_outway()
+    assert refusal(answer) == (502, "ERROR_CODE_TOKEN_REQUEST_FAILED")
+    assert "invalid_grant: the contract of this grant has been revoked" in message_of(answer)
+    assert await plane.consumer_records() == []
+    assert plane.service.connections == 0
+
+
+async def test_a_manager_that_cannot_be_reached(plane: DataPlane) -> None:
+    plane.server_pairs[PROVIDER] = key_pair(STRANGER)
+    answer = await plane.ask_outway()
+    assert refusal(answer) == (502, "ERROR_CODE_TOKEN_REQUEST_FAILED")
+    assert PROVIDER in message_of(answer)
+
+
+async def test_an_outway_without_a_valid_certificate_can_ask_for_nothing(plane: DataPlane) -> None:
+    plane.consumer.tenant = replace(plane.consumer.tenant, key_pairs=())
+    assert refusal(await plane.ask_outway()) == (502, "ERROR_CODE_TOKEN_REQUEST_FAILED")
+
+
+async def test_a_refused_token_is_renewed_once_without_the_application_noticing(plane: DataPlane) -> None:
+    assert (await plane.ask_outway()).status == 200
+    await _forget_signing_key(plane)
+    answer = await plane.ask_outway()
+    assert (answer.status, answer.body) == (200, b"ok")
+    assert plane.manager.requests == 2
+    assert len(await plane.consumer_records()) == 2
+
+
+async def test_a_renewed_token_that_is_refused_too_is_not_renewed_again(plane: DataPlane) -> None:
+    forged = plane.token(signer=key_pair(STRANGER))
+    plane.manager.answer = lambda: web.json_response({"access_token": forged})
+    answer = await plane.ask_outway()
+    assert refusal(answer, "INWAY") == (401, "ERROR_CODE_ACCESS_TOKEN_INVALID")
+    assert plane.manager.requests == 2
+    assert plane.service.received == []
+
+
+@pytest.mark.parametrize("framing", [b"Content-Length: 4\r\n\r\nbody", b"Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n"])
+@pytest.mark.parametrize("method", [b"POST", b"PUT", b"GET"])
+async def test_a_request_with_a_body_is_never_sent_again_without_it(
+    plane: DataPlane, method: bytes, framing: bytes
+) -> None:
+    assert (await plane.ask_outway()).status == 200
+    await _forget_signing_key(plane)
+    request = method + b" / HTTP/1.1\r\nHost: klant.x\r\n" + framing
+    async with plane.outway() as wire:
+        answer = await wire.ask(request)
+    assert refusal(answer, "INWAY") == (401, "ERROR_CODE_ACCESS_TOKEN_INVALID")
+    assert len(plane.service.received) == 1
+    # The refused token is gone all the same: the application's own second attempt succeeds.
+    async with plane.outway() as wire:
+        answer = await wire.ask(request)
+    assert answer.status == 200
+    assert plane.service.received[-1].body == b"body"
+
+
+async def test_a_401_of_the_service_itself_is_no_reason_to_renew(plane: DataPlane) -> None:
+    plane.service.behaviour = answering(b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n")
+    answer = await plane.ask_outway()
+    assert (answer.status, answer.head.get("WWW-Authenticate")) == (401, "Basic")
+    assert plane.manager.requests == 1
+    assert len(plane.service.received) == 1
+
+
+async def _forget_signing_key(plane: DataPlane) -> None:
+    """Let the provider sign with another key from here on, and not know the tokens of the earlier one any more."""
+    earlier, later = key_pair(PROVIDER), key_pair(PROVIDER, 1)
+    plane.provider.tenant = replace(plane.provider.tenant, key_pairs=(later,))
+    known = plane.provider.certificates
+    known._known.pop(earlier.thumbprint)
+    await known.load((later,), now=plane.clock.now() + 10 * 365 * 86_400)
+
+
+# -- the log
+
+
+@pytest.mark.fsc("Outway-TransactionLog-1")
+async def test_the_record_is_durable_before_anything_is_sent(plane: DataPlane) -> None:
+    assert isinstance(plane.consumer.log, TransactionLog)
+    held = HeldLog(plane.consumer.log)
+    plane.consumer.log = held
+    async with asyncio.TaskGroup() as tasks:
+        asked = tasks.create_task(plane.ask_outway())
+        await held.waiting.wait()
+        assert await plane.provider_records() == []
+        assert plane.service.connections == 0
+        held.release.set()
+        assert (await asked).status == 200
+
+
+@pytest.mark.fsc("Outway-TransactionLog-5")
+async def test_a_log_that_cannot_be_written_stops_the_request(plane: DataPlane) -> None:
+    plane.consumer_log.available = False
+    assert refusal(await plane.ask_outway()) == (500, "TRANSACTION_LOG_WRITE_ERROR")
+    assert await plane.provider_records() == []
+    assert plane.service.connections == 0
+
+
+@pytest.mark.fsc("Outway-TransactionLog-3")
+@pytest.mark.fsc("Outway-TransactionLog-4")
+@pytest.mark.fsc("Integration-ConsumeDelegatedService-2")
+async def test_a_delegated_connection_to_a_delegated_service(plane: DataPlane) -> None:
+    record = await plane.add_contract(doubly_delegated_grant())
+    answer = await plane.ask_outway(f"Fsc-Grant-Hash: {record.grant_hashes[0]}\r\n".encode())
+    assert answer.status == 200
+    (logged,) = await plane.consumer_records()
+    assert (logged.outway_peer_id, logged.delegator_peer_id) == (CONSUMER, DELEGATOR)
+    assert (logged.service_peer_id, logged.service_delegator_peer_id) == (PROVIDER, SERVICE_DELEGATOR)
+    assert logged.direction is Direction.OUTGOING
+
+
+# -- the Inway
+
+
+@pytest.mark.fsc("Outway-IncomingRequest-3")
+async def test_an_inway_that_does_not_answer(plane: DataPlane) -> None:
+    async with listening(plane.service.serve) as port:
+        pass
+    elsewhere = InwayAddress(f"https://{inway_name(PROVIDER)}:{port}")
+    plane.provider.tenant = replace(plane.provider.tenant, inway_address=elsewhere)
+    answer = await plane.ask_outway()
+    assert refusal(answer) == (502, "ERROR_CODE_INWAY_UNREACHABLE")
+    assert PROVIDER in message_of(answer)
+    assert len(await plane.consumer_records()) == 1
+
+
+async def test_an_inway_with_the_certificate_of_another_peer_is_told_nothing(plane: DataPlane) -> None:
+    assert (await plane.ask_outway()).status == 200
+    names = [inway_name(PROVIDER)]
+    plane.server_pairs[PROVIDER] = authority().issue(peer_id=STRANGER, name="Stranger", dns_names=names)
+    await plane.close_pooled_connections()
+    answer = await plane.ask_outway()
+    assert refusal(answer) == (502, "ERROR_CODE_INWAY_UNREACHABLE")
+    assert f"reached Peer {STRANGER} where Peer {PROVIDER} was meant" in message_of(answer)
+    assert len(await plane.provider_records()) == 1
+
+
+async def test_what_the_inway_refuses_passes_unaltered(plane: DataPlane) -> None:
+    other = ServiceName("other")
+    record = await plane.add_contract(connection_grant(name=other))
+    token = plane.token(record)
+    plane.manager.answer = lambda: web.json_response({"access_token": token})
+    answer = await plane.ask_outway(f"Fsc-Grant-Hash: {record.grant_hashes[0]}\r\n".encode())
+    assert refusal(answer, "INWAY") == (404, ServiceNotFound.code)
+
+
+async def test_a_service_that_is_down_is_told_by_the_inway(plane: DataPlane) -> None:
+    async def behave(request: Message, wire: Wire) -> None:
+        del request
+        wire.hang_up()
+
+    plane.service.behaviour = behave
+    answer = await plane.ask_outway()
+    assert refusal(answer, "INWAY") == (502, "ERROR_CODE_SERVICE_UNREACHABLE")
+    assert answer.head.get("Fsc-Transaction-Id") is not None

@@ -1,0 +1,196 @@
+import asyncio
+import os
+import shutil
+import sqlite3
+import threading
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from storage.errors import StoreUnavailable
+from storage.group_commit import QueueLimits
+from storage.log import KeyIn, Log, LogEntry, LogKind, LogQuery
+from storage.sqlite_log import SqliteLog, log_path
+from tests.storage.children import both_halves, child, entry_ids
+
+CALLS = LogKind("calls", ("peer",), ("peer",))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "kr.db"
+
+
+@pytest.fixture
+async def store(path: Path) -> AsyncIterator[SqliteLog]:
+    store = SqliteLog(path, 3, busy_timeout_s=0.1, limits=QueueLimits(jobs=5))
+    await store.open([CALLS])
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def log(store: SqliteLog) -> Log:
+    return store.for_tenant("t", CALLS)
+
+
+def entry(entry_id: str, at_ms: int = 1) -> LogEntry:
+    return LogEntry(entry_id, at_ms, {"peer": "p"})
+
+
+async def ids(log: Log) -> list[str]:
+    return [one.id for one in (await log.find(LogQuery())).entries]
+
+
+async def test_each_worker_has_a_file_beside_the_database(path: Path, store: SqliteLog) -> None:
+    assert log_path(path, 3) == path.parent / "kr.log-3.db"
+    other = SqliteLog(path, 12)
+    await other.open([CALLS])
+    files = {name for name in os.listdir(path.parent) if name.endswith(".db")}
+    assert files == {"kr.log-3.db", "kr.log-12.db"}
+    await other.close()
+
+
+async def test_files_that_only_look_alike_are_left_alone(path: Path, log: Log) -> None:
+    for name in ("kr.log-x.db", "kr.log-3.db.bak", "other.log-1.db", "kr.log-.db", "krXlog-1.db"):
+        (path.parent / name).write_text("not a log")
+    await log.append([entry("a")])
+    assert await ids(log) == ["a"]
+
+
+async def test_entries_of_workers_that_no_longer_run_are_found_and_deleted(path: Path, log: Log) -> None:
+    for worker in (0, 7):
+        gone = SqliteLog(path, worker)
+        await gone.open([CALLS])
+        await gone.for_tenant("t", CALLS).append([entry(f"w{worker}-{number}", number) for number in range(3)])
+        await gone.close()
+    await log.append([entry("own", 1)])
+    assert await ids(log) == ["w7-2", "w0-2", "w7-1", "own", "w0-1", "w7-0", "w0-0"]
+    assert await log.delete_before(2) == 5
+    assert await ids(log) == ["w7-2", "w0-2"]
+
+
+async def test_everything_it_was_told_durable_survives_a_kill(path: Path) -> None:
+    durable: set[str] = set()
+    with child(path, "endless") as (process, said):
+        while len(durable) < 100:
+            word, kind, key = said.readline().split()
+            assert word == "durable"
+            if kind == "entry":
+                durable.add(key)
+        process.kill()
+        for line in said:
+            match line.rstrip("\n").split("\t"):
+                case ["durable", "entry", key] if line.endswith("\n"):
+                    durable.add(key)
+    found = await entry_ids(path)
+    assert both_halves(durable) <= set(found)
+    assert len(found) % 2 == 0
+
+
+async def test_a_full_disk_refuses_whole_appends_and_ends(path: Path) -> None:
+    durable: set[str] = set()
+    refused: dict[str, str] = {}
+    with child(path, "full") as (process, said):
+        for line in said:
+            match line.rstrip("\n").split("\t"):
+                case ["durable", "entry", key]:
+                    durable.add(key)
+                case ["refused", "entry", key, cause]:
+                    refused[key] = cause
+        assert process.wait(10) == 0
+    assert len(durable) > 10
+    assert len(refused) == 8
+    assert set(refused.values()) <= {"disk I/O error", "database or disk is full"}
+    assert "entry-after" in durable
+    assert set(await entry_ids(path)) == both_halves(durable)
+
+
+async def test_a_lock_held_by_another_process_is_unavailable_until_it_ends(
+    path: Path, store: SqliteLog, log: Log
+) -> None:
+    await log.append([entry("a")])
+    with closing(sqlite3.connect(log_path(path, 3), isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for use in (log.append([entry("b")]), store.ping()):
+            with pytest.raises(StoreUnavailable, match="locked"):
+                await use
+        assert await ids(log) == ["a"]
+    await log.append([entry("c")])
+    assert await ids(log) == ["c", "a"]
+
+
+async def test_too_many_waiting_appends_are_refused_at_once(path: Path, log: Log) -> None:
+    with closing(sqlite3.connect(log_path(path, 3), isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        outcomes = await asyncio.gather(*(log.append([entry(str(n))]) for n in range(8)), return_exceptions=True)
+    assert ["wait already" in str(outcome) for outcome in outcomes] == [False] * 5 + [True] * 3
+    assert await ids(log) == []
+
+
+async def test_appends_of_one_moment_share_a_commit(path: Path, log: Log) -> None:
+    with closing(sqlite3.connect(log_path(path, 3), isolation_level=None)) as look:
+        look.execute("BEGIN IMMEDIATE")
+        async with asyncio.TaskGroup() as tasks:
+            for number in range(5):
+                tasks.create_task(log.append([entry(str(number), number)]))
+            await asyncio.sleep(0.02)
+            look.execute("ROLLBACK")
+            before = look.execute("PRAGMA data_version").fetchone()[0]
+        assert len(await ids(log)) == 5
+        # The first may have gone alone; the others went together.
+        assert look.execute("PRAGMA data_version").fetchone()[0] - before <= 2
+
+
+async def test_a_deleted_directory_is_unavailable(path: Path, store: SqliteLog, log: Log) -> None:
+    shutil.rmtree(path.parent)
+    for use in (log.append([entry("a")]), log.find(LogQuery()), log.delete_before(1), store.ping()):
+        with pytest.raises(StoreUnavailable, match="gone"):
+            await use
+
+
+async def test_the_loss_of_its_own_file_is_not_silent(path: Path, store: SqliteLog, log: Log) -> None:
+    await log.append([entry("a")])
+    log_path(path, 3).unlink()
+    with pytest.raises(StoreUnavailable, match="gone"):
+        await log.find(LogQuery())
+
+
+async def test_a_damaged_file_of_another_worker_is_not_passed_over(path: Path, log: Log) -> None:
+    await log.append([entry("a")])
+    log_path(path, 4).write_text("not a database, but long enough to be looked at" * 20)
+    with pytest.raises(StoreUnavailable, match="not a database"):
+        await log.find(LogQuery())
+
+
+async def test_a_file_that_another_worker_has_only_begun_to_make_is_empty(path: Path, log: Log) -> None:
+    log_path(path, 4).touch()
+    await log.append([entry("a")])
+    assert await ids(log) == ["a"]
+    begun = SqliteLog(path, 4)
+    await begun.open([CALLS])
+    await begun.for_tenant("t", CALLS).append([entry("b", 2)])
+    assert await ids(log) == ["b", "a"]
+    await begun.close()
+
+
+async def test_a_worker_that_declares_less_does_not_hide_its_entries(path: Path, store: SqliteLog) -> None:
+    fewer, more = LogKind("grows", ("a",)), LogKind("grows", ("a", "b"), ("b",))
+    await store.open([more])
+    late = SqliteLog(path, 4)
+    await late.open([fewer])
+    await late.for_tenant("t", fewer).append([LogEntry("x", 1, {"a": "1"})])
+    log = store.for_tenant("t", more)
+    assert (await log.find(LogQuery())).entries == (LogEntry("x", 1, {"a": "1", "b": None}),)
+    assert (await log.find(LogQuery((KeyIn("b", ("1",)),)))).entries == ()
+    await late.close()
+
+
+async def test_close_leaves_no_thread_and_no_second_file(path: Path, store: SqliteLog, log: Log) -> None:
+    await log.append([entry("a")])
+    await log.find(LogQuery())
+    await store.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("sqlite")]
+    assert os.listdir(path.parent) == ["kr.log-3.db"]
