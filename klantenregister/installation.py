@@ -161,7 +161,7 @@ class Installation:
                 continue
             key = f"tenants: outway.listen of {one.peer.tenant.slug}"
             try:
-                runner = await self.listeners.plain(key, one.outway.app(), address, **SERVER_OPTIONS)
+                runner = await self.listeners.plain(key, one.outway.app(), address, SERVER_OPTIONS)
             except Failed:
                 await self._close_outways_of(outways, kept=self._outways)
                 raise
@@ -296,7 +296,7 @@ async def _protocol_factory(installation: Installation, role: Role) -> ProtocolF
         runner = await listeners.runner(app)
     else:
         app = inway_app(hosts.peer_of, installation.upstream_of)
-        runner = await listeners.runner(app, max_field_bytes=MAX_TOKEN_HEADER_BYTES, **SERVER_OPTIONS)
+        runner = await listeners.runner(app, SERVER_OPTIONS, max_field_bytes=MAX_TOKEN_HEADER_BYTES)
     assert runner.server is not None
     return runner.server
 

@@ -5,8 +5,11 @@ import errno
 import os
 import socket
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from aiohttp import web
 
@@ -14,6 +17,8 @@ from config.addresses import ListenAddress, TcpAddress, UnixAddress
 from config.settings import LimitsSettings, TimeoutSettings
 from gateway.http.listener import Route, listen_tls
 from klantenregister.errors import Failed
+
+NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -26,7 +31,7 @@ class Listeners:
     _servers: list[asyncio.Server] = field(default_factory=list)
 
     async def runner(
-        self, app: web.Application, *, max_field_bytes: int | None = None, **options: bool
+        self, app: web.Application, options: Mapping[str, Any] = NO_OPTIONS, *, max_field_bytes: int | None = None
     ) -> web.AppRunner:
         """`app`, ready to be given connections; `options` are those of aiohttp's server."""
         runner = web.AppRunner(
@@ -42,9 +47,11 @@ class Listeners:
         self._runners.append(runner)
         return runner
 
-    async def plain(self, key: str, app: web.Application, address: ListenAddress, **options: bool) -> web.AppRunner:
+    async def plain(
+        self, key: str, app: web.Application, address: ListenAddress, options: Mapping[str, Any] = NO_OPTIONS
+    ) -> web.AppRunner:
         """Serve `app` without TLS on `address`, the value of `key`. Raises: Failed when it cannot be bound."""
-        runner = await self.runner(app, **options)
+        runner = await self.runner(app, options)
         try:
             if isinstance(address, UnixAddress):
                 await _unix_site(runner, address.path)
@@ -87,8 +94,8 @@ def cannot_listen(key: str, address: ListenAddress, error: OSError) -> Failed:
     else:
         remedy = "Choose another address"
     # The event loop's own text repeats the address, but the number of a host name's error is not the system's.
-    by_number = error.errno and not isinstance(error, socket.gaierror)
-    reason = os.strerror(error.errno) if by_number else error.strerror or str(error)
+    number = None if isinstance(error, socket.gaierror) else error.errno
+    reason = os.strerror(number) if number else error.strerror or str(error)
     return Failed(f"{key}: cannot listen on {address}: {reason}. {remedy}")
 
 

@@ -98,11 +98,7 @@ def publication_grant(us: PeerId, directory: PeerId, service: ServiceSettings) -
 
 def judge(wanted: Wanted, records: list[ContractRecord], *, now: int) -> tuple[Verdict, ContractRecord | None]:
     """What the Contracts that exist mean for `wanted`, and the one that decides."""
-    fitting = [
-        record
-        for record in records
-        if wanted.grant in record.content.grants and record.state(now) is not ContractState.EXPIRED
-    ]
+    fitting = [one for one in records if wanted.grant in one.content.grants and one.content.not_after > now]
     if not fitting:
         return Verdict.OFFER, None
     newest = max(fitting, key=lambda record: (record.content.created_at, record.content_hash))

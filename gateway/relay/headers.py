@@ -69,6 +69,12 @@ def _is_ours_to_say(name: str) -> bool:
     return name == "host" or dashed in _ABOUT_CLIENT or dashed.startswith(_X_FORWARDED) or is_posing
 
 
+def one_spelling(headers: Iterable[tuple[str, str]]) -> Headers:
+    """The same headers, a repeated name always spelled as it was first."""
+    spellings: dict[str, str] = {}
+    return tuple((spellings.setdefault(name.lower(), name), value) for name, value in headers)
+
+
 def values_of(headers: Iterable[tuple[str, str]], name: str) -> list[str]:
     """Every value of a header."""
     return [value for known, value in headers if known.lower() == name.lower()]

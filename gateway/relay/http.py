@@ -4,6 +4,7 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from types import MappingProxyType
+from typing import Any
 
 import aiohttp
 from aiohttp import web
@@ -13,12 +14,12 @@ from yarl import URL
 from gateway.fsc.token import Authorization
 from gateway.http.client import describe_failure
 from gateway.relay.head import parse_head
-from gateway.relay.headers import end_to_end
+from gateway.relay.headers import end_to_end, one_spelling
 from gateway.relay.upstream import RequestHead, Response, UpstreamFailed
 
 _log = logging.getLogger(__name__)
 
-SERVER_OPTIONS: Mapping[str, bool] = MappingProxyType({"auto_decompress": False, "handler_cancellation": True})
+SERVER_OPTIONS: Mapping[str, Any] = MappingProxyType({"auto_decompress": False, "handler_cancellation": True})
 """What a `web.AppRunner` must be told to serve a relay: bodies stay as they are, and who hangs up is not worked for."""
 
 RELAYED: web.RequestKey[frozenset[str]] = web.RequestKey("relayed", frozenset)
@@ -43,8 +44,9 @@ async def exchange(
         answer = await session.request(
             head.method,
             _url(base_url, head.target),
-            headers=CIMultiDict(head.headers),
-            data=body,
+            # The session takes spellings of one name for several headers, and would keep the last alone.
+            headers=CIMultiDict(one_spelling(head.headers)),
+            data=None if body is None else _at_once(body),
             ssl=True if context is None else context,
             allow_redirects=False,
         )
@@ -118,6 +120,13 @@ async def leave_headers_alone(request: web.Request, response: web.StreamResponse
         for name in ("Server", "Date", "Content-Type"):
             if name.lower() not in relayed:
                 response.headers.popall(name, None)
+
+
+async def _at_once(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The body, for a session that holds the head back until a first piece: an empty one lets it go."""
+    yield b""
+    async for chunk in body:
+        yield chunk
 
 
 def _url(base_url: str, target: str) -> URL:

@@ -4,9 +4,11 @@ import pytest
 
 pytest.register_assert_rewrite(
     "tests.conformance.cache",
-    "tests.conformance.documents",
     "tests.conformance.documents_find",
+    "tests.conformance.documents_life",
     "tests.conformance.documents_model",
-    "tests.conformance.log",
+    "tests.conformance.documents_write",
+    "tests.conformance.log_life",
     "tests.conformance.log_model",
+    "tests.conformance.log_use",
 )

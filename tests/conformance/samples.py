@@ -6,8 +6,8 @@ from typing import Protocol
 import pytest
 
 from storage.cache import Cache
-from storage.documents import Collection, DocumentStore
-from storage.log import LogKind, LogStore
+from storage.documents import Collection, DocumentStore, Revision
+from storage.log import Log, LogEntry, LogKind, LogQuery, LogStore
 
 PEOPLE = Collection("people", fields=("name", "age", "active", "address.city"), array_fields=("tags", "address.lines"))
 NOTES = Collection("notes", fields=("at",))
@@ -16,6 +16,7 @@ COLLECTIONS: Sequence[Collection] = (PEOPLE, NOTES, BARE)
 
 TENANT = "00000001823288444000"
 OTHER_TENANT = "00000001950428139000"
+STALE = Revision("0000000000000000")
 
 CALLS = LogKind("calls", keys=("transaction", "peer", "note"), indexed=("transaction", "peer"))
 VISITS = LogKind("visits", keys=("who",))
@@ -77,3 +78,11 @@ class CacheBackend(Protocol):
     def mend(self) -> None:
         """Make it able again."""
         ...
+
+
+def call(entry_id: str, at_ms: int, body: dict[str, object] | None = None) -> LogEntry:
+    return LogEntry(entry_id, at_ms, {"transaction": "t", "peer": "p", "note": None}, body or {})
+
+
+async def entry_ids(log: Log, query: LogQuery) -> list[str]:
+    return [one.id for one in (await log.find(query)).entries]

@@ -6,48 +6,28 @@ The Manager of the provider is only its token endpoint, around the real decision
 """
 
 import asyncio
-import os
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
-from functools import cache
-from uuid import UUID
+from dataclasses import dataclass, replace
+from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp import web
 
-from certs.authority import DevelopmentAuthority
 from certs.custody import KeyPair
 from certs.handshake import PeerContext
-from certs.identity import PeerId, PeerName, SubjectRule
-from certs.tls import client_context, context_of, peer_of, server_context, server_name_of, sni_listener
-from certs.trust import RevocationMode, TrustStore
+from certs.identity import PeerId, PeerName
+from certs.tls import context_of, peer_of, server_context, server_name_of, sni_listener
 from clock import FixedClock, SystemClock
 from config.settings import ConnectionSettings, ServiceSettings
 from gateway.errors import OAuthError
-from gateway.fsc.build import build_content
-from gateway.fsc.claims import Claims
-from gateway.fsc.contract import parse_contract_content
-from gateway.fsc.grants import (
-    DelegatedService,
-    DelegatedServiceConnectionGrant,
-    Grant,
-    NamedPeer,
-    Outway,
-    PublicKeyIdentification,
-    Service,
-    ServiceConnectionGrant,
-)
-from gateway.fsc.hashes import compute_all
-from gateway.fsc.jcs import JsonObject
+from gateway.fsc.grants import Grant
 from gateway.fsc.logrecord import LogRecord
-from gateway.fsc.names import GrantHash, GroupId, InwayAddress, ManagerAddress, ServiceName
-from gateway.fsc.profile import HashProfile
-from gateway.fsc.signature import SignaturePayload, SignatureType, sign_contract
+from gateway.fsc.names import GrantHash, InwayAddress, ManagerAddress, ServiceName
+from gateway.fsc.signature import SignatureType
 from gateway.fsc.token import issue_token
-from gateway.fsc.uuid7 import RANDOM_BYTES, make_uuid7
 from gateway.http.client import PeerClient, new_session
 from gateway.http.listener import ProtocolFactory, listen_tls
 from gateway.inway.handler import inway_app
@@ -65,122 +45,33 @@ from gateway.state.tenant import Group, Tenant
 from gateway.state.transactions import RecordFilter
 from gateway.txlog.log import TRANSACTIONS, TransactionLog
 from storage.memory import MemoryDocuments, MemoryLog
+from tests.gateway.material import (
+    CONSUMER,
+    ECHO,
+    GROUP,
+    PROFILES,
+    PROVIDER,
+    RULE,
+    TTL_S,
+    client_tls,
+    connection_grant,
+    key_pair,
+    signed_contract,
+    trust,
+    uuid7,
+    valid_claims,
+    with_signature,
+)
 from tests.gateway.wire import Message, Wire, connection, listening
 
-PROVIDER = PeerId("00000000000000000001")
-CONSUMER = PeerId("00000000000000000002")
-DELEGATOR = PeerId("00000000000000000003")
-SERVICE_DELEGATOR = PeerId("00000000000000000004")
-STRANGER = PeerId("00000000000000000099")
-GROUP = GroupId("fsc.dataplane.test")
-ECHO = ServiceName("echo")
 CONNECTION = "klant"
-PROFILES = (HashProfile.FSC_2_0, HashProfile.FSC_2_0_RAWBYTES)
-TTL_S = 600
-DAY_S = 86_400
+GET = b"GET / HTTP/1.1\r\nHost: klant.outway\r\n\r\n"
+"""A whole request to the Outway."""
+START = b"POST / HTTP/1.1\r\nHost: klant.outway\r\n"
+"""The beginning of one with a body: more header lines may follow."""
 
 COLLECTIONS = (*contract_store.COLLECTIONS, *peers.COLLECTIONS, *own_certificates.COLLECTIONS)
-RULE = SubjectRule()
 Behaviour = Callable[[Message, Wire], Awaitable[None]]
-
-
-@cache
-def authority() -> DevelopmentAuthority:
-    """One CA for all tests: OpenSSL looks at the real clock, so it is of the present."""
-    return DevelopmentAuthority.create("dataplane", now=SystemClock().now())
-
-
-@cache
-def trust() -> TrustStore:
-    return TrustStore.from_pem([authority().anchors_pem()], crls=[], mode=RevocationMode.OFF)
-
-
-def key_pair(peer_id: PeerId, number: int = 0) -> KeyPair:
-    """A certificate of the Peer, with a key of its own for each `number`."""
-    return _issued(peer_id, number)
-
-
-@cache
-def _issued(peer_id: PeerId, number: int) -> KeyPair:
-    del number
-    names = [f"inway.{peer_id}.localhost", f"manager.{peer_id}.localhost"]
-    return authority().issue(peer_id=peer_id, name=f"Peer {peer_id}", dns_names=names)
-
-
-def client_tls(pair: KeyPair, expected: PeerId | None = PROVIDER) -> PeerContext:
-    """The context with which the holder of `pair` calls `expected`."""
-    return client_context(pair, trust(), RULE, expected_peer=expected, clock=SystemClock())
-
-
-def uuid7() -> str:
-    return str(make_uuid7(SystemClock().now_ms(), os.urandom(RANDOM_BYTES)))
-
-
-def connection_grant(*, name: ServiceName = ECHO, properties: JsonObject | None = None) -> ServiceConnectionGrant:
-    """The consumer may use the Service."""
-    service = Service(peer_id=PROVIDER, name=name)
-    if properties is None:
-        return ServiceConnectionGrant(outway=_outway(), service=service)
-    return ServiceConnectionGrant(outway=_outway(), service=service, properties=properties)
-
-
-def doubly_delegated_grant() -> DelegatedServiceConnectionGrant:
-    """The consumer may use the Service on behalf of DELEGATOR, which is offered on behalf of SERVICE_DELEGATOR."""
-    return DelegatedServiceConnectionGrant(
-        outway=_outway(),
-        service=DelegatedService(peer_id=PROVIDER, name=ECHO, delegator=NamedPeer(peer_id=SERVICE_DELEGATOR)),
-        delegator=NamedPeer(peer_id=DELEGATOR),
-    )
-
-
-def _outway() -> Outway:
-    thumbprint = key_pair(CONSUMER).public_key_thumbprint
-    return Outway(peer_id=CONSUMER, identification=PublicKeyIdentification(public_key_thumbprint=thumbprint))
-
-
-def signed_contract(*grants: Grant, now: int, created_at: int | None = None) -> ContractRecord:
-    """A valid contract with these grants, accepted by every Peer that they name."""
-    content = build_content(
-        iv=UUID(uuid7()),
-        group_id=GROUP,
-        not_before=now - DAY_S,
-        not_after=now + DAY_S,
-        grants=grants,
-        created_at=now - DAY_S if created_at is None else created_at,
-        profile=PROFILES[0],
-    )
-    parsed = parse_contract_content(content)
-    record = ContractRecord(parsed, compute_all(parsed, PROFILES))
-    for peer_id in sorted(parsed.content.peer_ids()):
-        record = with_signature(record, peer_id, SignatureType.ACCEPT, now)
-    return record
-
-
-def with_signature(record: ContractRecord, peer_id: PeerId, kind: SignatureType, now: int) -> ContractRecord:
-    """The record with a signature of the Peer."""
-    pair = key_pair(peer_id)
-    payload = SignaturePayload(record.content_hash, kind, now)
-    return record.with_signature(kind, peer_id, sign_contract(payload, pair.private_key, pair.thumbprint))
-
-
-def valid_claims(record: ContractRecord, *, audience: str, now: int, pair: KeyPair | None = None) -> Claims:
-    """What the provider says in a token for the first grant of the contract, bound to `pair`, by default the consumer's."""
-    (grant, *_) = record.content.grants
-    assert isinstance(grant, ServiceConnectionGrant | DelegatedServiceConnectionGrant)
-    return Claims(
-        grant_hash=record.grant_hashes[0],
-        group_id=GROUP,
-        outway_peer_id=grant.outway_peer_id,
-        service_peer_id=grant.service_peer_id,
-        service_name=grant.service_name,
-        audience=audience,
-        expires_at=now + TTL_S,
-        not_before=now - 60,
-        certificate_thumbprint=(pair or key_pair(CONSUMER)).thumbprint,
-        delegator_peer_id=grant.delegator_peer_id,
-        service_delegator_peer_id=grant.service_delegator_peer_id,
-        properties=grant.properties if grant.has_properties else None,
-    )
 
 
 class EchoService:
@@ -275,19 +166,21 @@ class DataPlane:
     contract: ContractRecord
     tls_port: int
     outway_port: int
-    to_peers: aiohttp.ClientSession
-    server_pairs: dict[PeerId, KeyPair] = field(default_factory=dict)
+    served_with: dict[str, KeyPair]
+    """Which certificate answers under which SNI name, of Inway and Manager of the provider."""
+    is_hosted: bool = True
+    """Whether the provider is among the Peers of its Inway."""
 
     @property
     def grant_hash(self) -> GrantHash:
         return self.contract.grant_hashes[0]
 
-    def token(self, record: ContractRecord | None = None, *, signer: KeyPair | None = None, **changes: object) -> str:
+    def token(self, record: ContractRecord | None = None, *, signer: KeyPair | None = None, **changes: Any) -> str:
         """A token of the provider for `record`, by default its only contract; `changes` are to the claims."""
         audience = self.provider.tenant.inway_address
         claims = valid_claims(record or self.contract, audience=audience, now=self.clock.now())
         pair = signer or key_pair(PROVIDER)
-        return issue_token(replace(claims, **changes), pair.private_key, pair.thumbprint)  # type: ignore[arg-type]
+        return issue_token(replace(claims, **changes), pair.private_key, pair.thumbprint)
 
     def authorized(self, token: str | None = None, transaction_id: str | None = None) -> bytes:
         """The header lines that the Inway wants."""
@@ -317,9 +210,9 @@ class DataPlane:
         async with self.outway() as wire:
             return await wire.ask(start, b"\r\nHost: klant.outway\r\n", *header_lines, b"\r\n")
 
-    async def add_contract(self, *grants: Grant, created_at: int | None = None) -> ContractRecord:
+    async def add_contract(self, *grants: Grant) -> ContractRecord:
         """A valid contract that both sides hold."""
-        record = signed_contract(*grants, now=self.clock.now(), created_at=created_at)
+        record = signed_contract(*grants, now=self.clock.now())
         for peer in (self.provider, self.consumer):
             await peer.contracts.create(record)
         return record
@@ -338,12 +231,14 @@ class DataPlane:
     async def consumer_records(self) -> list[LogRecord]:
         return (await self.consumer.log.find(RecordFilter(limit=100)))[0]
 
-    async def close_pooled_connections(self) -> None:
-        """Let the next request of the Outway make a connection of its own."""
-        assert isinstance(self.to_peers.connector, aiohttp.TCPConnector)
-        for pooled in self.to_peers.connector._conns.values():
-            for protocol, _ in pooled:
-                protocol.close()
+    async def lose_earlier_keys(self) -> None:
+        """Let the provider sign with another key from here on, and not know the tokens of the earlier one any more."""
+        pair = key_pair(PROVIDER, 1)
+        documents = MemoryDocuments()
+        await documents.open(COLLECTIONS)
+        self.provider.tenant = replace(self.provider.tenant, key_pairs=(pair,))
+        self.provider.certificates = OwnCertificates(documents.for_tenant(PROVIDER), token_ttl_s=TTL_S)
+        await self.provider.certificates.load((pair,), now=self.clock.now())
 
     def upstream_at(self, port: int) -> None:
         """From here on the Service is at this port of this machine."""
@@ -423,8 +318,8 @@ async def _listen(
     """One TLS socket for the Inway and the Manager of the provider, told apart by SNI name."""
 
     def peer_of_connection(opened: ssl.SSLObject) -> LocalPeer | None:
-        provider = plane_of().provider
-        return provider if context_of(opened).owner.peer_id in plane_of().server_pairs else None
+        plane = plane_of()
+        return plane.provider if plane.is_hosted and context_of(opened).owner.peer_id == PROVIDER else None
 
     def upstream_of(peer: LocalPeer, service: ServiceName) -> Upstream | None:
         settings = peer.tenant.services.get(service)
@@ -438,10 +333,8 @@ async def _listen(
         return by_name[server_name_of(opened)].server
 
     def select(name: str | None) -> PeerContext | None:
-        if name not in by_name:
-            return None
-        pair = plane_of().server_pairs[PROVIDER]
-        return server_context(pair, trust(), RULE, clock=SystemClock())
+        pair = plane_of().served_with.get(name or "")
+        return None if pair is None else server_context(pair, trust(), RULE, clock=SystemClock())
 
     server = await listen_tls("127.0.0.1", 0, context=sni_listener(select), route=route)
     stack.callback(server.close)
@@ -466,9 +359,7 @@ async def data_plane() -> AsyncIterator[DataPlane]:
         server = await _listen(lambda: running[0], manager, to_services, stack)
         tls_port = server.sockets[0].getsockname()[1]
         offered = {ECHO: ServiceSettings.model_validate({"name": ECHO, "upstream": f"http://127.0.0.1:{service_port}"})}
-        provider = await _local_peer(
-            _tenant(PROVIDER, tls_port, services=offered), documents, logs[0], to_peers, clock
-        )
+        provider = await _local_peer(_tenant(PROVIDER, tls_port, services=offered), documents, logs[0], to_peers, clock)
         consumer = await _local_peer(_tenant(CONSUMER, tls_port, services={}), documents, logs[1], to_peers, clock)
         manager.issuer = provider
         tenant = provider.tenant
@@ -487,8 +378,7 @@ async def data_plane() -> AsyncIterator[DataPlane]:
             contract=signed_contract(connection_grant(), now=clock.now()),
             tls_port=tls_port,
             outway_port=outway.addresses[0][1],
-            to_peers=to_peers,
-            server_pairs={PROVIDER: key_pair(PROVIDER)},
+            served_with=dict.fromkeys((inway_name(PROVIDER), manager_name(PROVIDER)), key_pair(PROVIDER)),
         )
         running.append(plane)
         for peer in (provider, consumer):

@@ -46,7 +46,7 @@ from gateway.fsc.grants import (
 from gateway.fsc.hashes import compute_hashes
 from gateway.fsc.jcs import JsonObject
 from gateway.fsc.jwks import build_jwks
-from gateway.fsc.names import GrantHash, GroupId, InwayAddress, ManagerAddress, ServiceName
+from gateway.fsc.names import ContentHash, GrantHash, GroupId, InwayAddress, ManagerAddress, ServiceName
 from gateway.fsc.profile import HashProfile
 from gateway.fsc.signature import SignaturePayload, SignatureType, sign_contract
 from gateway.http.client import new_session
@@ -216,7 +216,7 @@ def make_content(
     return {name: value for name, value in {**content, **changes}.items() if value is not None}
 
 
-def content_hash_of(content: JsonObject, profile: HashProfile = HashProfile.FSC_2_0) -> str:
+def content_hash_of(content: JsonObject, profile: HashProfile = HashProfile.FSC_2_0) -> ContentHash:
     """What signatures over `content` name."""
     return compute_hashes(parse_contract_content(content), profile).content_hash
 

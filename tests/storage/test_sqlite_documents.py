@@ -181,7 +181,10 @@ async def test_an_older_program_fills_the_fields_of_a_newer_one(
     await newer.close()
 
 
-async def test_opening_more_collections_does_not_disturb_what_runs(store: SqliteDocuments, notes: Documents) -> None:
+async def test_opening_more_collections_does_not_disturb_what_runs(path: Path) -> None:
+    store = SqliteDocuments(path)
+    await store.open([NOTES])
+    notes = store.for_tenant("t")
     more = Collection("more", ("x",))
     async with asyncio.TaskGroup() as tasks:
         writing = [tasks.create_task(notes.put(NOTES, str(number), {}, expected=None)) for number in range(5)]
@@ -189,6 +192,14 @@ async def test_opening_more_collections_does_not_disturb_what_runs(store: Sqlite
     assert all(one.result() for one in writing)
     await store.for_tenant("t").put(more, "a", {"x": 1}, expected=None)
     assert await notes.count(NOTES) == 5
+    await store.close()
+
+
+async def test_a_collection_opened_later_can_be_written_at_once(store: SqliteDocuments) -> None:
+    more = Collection("more", ("x",))
+    await store.open([more])
+    await store.for_tenant("t").put(more, "a", {"x": 1}, expected=None)
+    assert await store.for_tenant("t").count(more, (Eq("x", 1),)) == 1
 
 
 async def test_a_repeated_open_notices_what_another_process_declared(

@@ -1,5 +1,6 @@
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,19 @@ def test_tables_are_extended_once(connection: sqlite3.Connection) -> None:
     assert connection.execute(sql.text, sql.values).fetchall() == []
     sql = page_sql("t", more, LogQuery(), None, 0)
     assert connection.execute(sql.text, sql.values).fetchall() == [(1, 1, "a", "{}", "x", "p", "q", None, None)]
+
+
+def test_many_may_extend_at_once(tmp_path: Path) -> None:
+    file = SqliteFile(tmp_path / "many.db", LOG_LAYOUT)
+    file.create()
+
+    def extend(_number: int) -> None:
+        connection = file.connect(timeout_s=10)
+        extend_tables(connection, [CALLS, *(LogKind(f"k{n}", ("a",), ("a",)) for n in range(20))])
+        connection.close()
+
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(extend, range(8))) == [None] * 8
 
 
 def test_no_value_becomes_part_of_the_text() -> None:

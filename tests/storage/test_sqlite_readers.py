@@ -1,3 +1,4 @@
+import asyncio
 import sqlite3
 import threading
 from collections.abc import AsyncIterator
@@ -70,15 +71,19 @@ async def test_a_long_read_in_a_transaction_leaves_none_behind(readers: Readers)
     assert await readers.run(lambda connection: connection.in_transaction) is False
 
 
-async def test_what_is_locked_for_the_loop_is_waited_for_on_a_thread(readers: Readers) -> None:
-    def read(_connection: sqlite3.Connection) -> str:
-        if threading.current_thread() is threading.main_thread():
-            error = sqlite3.OperationalError("database is locked")
-            error.sqlite_errorcode = sqlite3.SQLITE_BUSY_RECOVERY
-            raise error
-        return "waited"
-
-    assert await readers.run(read) == "waited"
+async def test_the_loop_never_waits_for_a_lock(readers: Readers, file: SqliteFile) -> None:
+    holder = sqlite3.connect(file.path, isolation_level=None)
+    holder.execute("PRAGMA locking_mode = EXCLUSIVE")
+    holder.execute("UPDATE probe SET probes = 7")
+    async with asyncio.TaskGroup() as tasks:
+        reading = tasks.create_task(
+            readers.run(lambda connection: connection.execute("SELECT probes FROM probe").fetchone())
+        )
+        await asyncio.sleep(0.02)
+        # Had the loop waited, it would not come here, and the lock would never go.
+        assert not reading.done()
+        holder.close()
+    assert reading.result() == (7,)
 
 
 async def test_errors_are_ours_on_the_loop_and_on_a_thread(readers: Readers, file: SqliteFile) -> None:

@@ -133,6 +133,30 @@ def test_a_file_without_the_collection_is_refused(file: SqliteFile, writer: Docu
         writer.commit([(put(table, "a", "{}", {}),)])
 
 
+def test_the_columns_of_a_file_that_replaced_its_own_are_filled(
+    file: SqliteFile, writer: DocumentWriter, tmp_path: Path
+) -> None:
+    before = writer.tables["things"]
+    writer.commit([()])
+    other = SqliteFile(tmp_path / "other.db", LAYOUT)
+    other.create()
+    connection = other.connect(timeout_s=1)
+    extend_schema(connection, [NEW])
+    mine = sqlite3.connect(file.path)
+    (version,) = mine.execute("PRAGMA schema_version").fetchone()
+    mine.close()
+    connection.execute(f"PRAGMA schema_version = {version}")
+    connection.close()
+    writer.close()
+    for name in ("x.db-wal", "x.db-shm"):
+        (tmp_path / name).unlink(missing_ok=True)
+    other.path.rename(file.path)
+    assert writer.commit([(put(before, "a", '{"size":5}', {"size": 5}),)]) == [None]
+    look = file.connect(timeout_s=1)
+    assert look.execute('SELECT "field:size" FROM "documents:things"').fetchall() == [(5,)]
+    look.close()
+
+
 def test_writing_much_makes_every_connection_plan_anew(writer: DocumentWriter, look: sqlite3.Connection) -> None:
     table = writer.tables["things"]
     assert look.execute("SELECT count(*) FROM sqlite_master WHERE name = 'sqlite_stat1'").fetchone() == (0,)

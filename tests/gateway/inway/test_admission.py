@@ -28,18 +28,8 @@ from gateway.inway.admission import (
     signed_claims,
     valid_grant,
 )
-from tests.gateway.dataplane import (
-    CONSUMER,
-    ECHO,
-    GROUP,
-    PROVIDER,
-    RULE,
-    STRANGER,
-    DataPlane,
-    key_pair,
-    uuid7,
-    valid_claims,
-)
+from tests.gateway.dataplane import DataPlane
+from tests.gateway.material import CONSUMER, ECHO, GROUP, PROVIDER, RULE, STRANGER, key_pair, uuid7, valid_claims
 
 
 def consumer_certificate() -> PeerCertificate:

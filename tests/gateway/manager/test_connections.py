@@ -34,6 +34,7 @@ from tests.gateway.harness import (
     PROVIDER,
     SERVICE,
     Federation,
+    authority,
     connection,
     key_pair,
     make_content,
@@ -59,10 +60,8 @@ def record_of(*grants: Grant, signed: dict[SignatureType, PeerId] | None = None,
 
 
 def test_what_is_not_there_is_offered() -> None:
-    other_service, other_key = (
-        connection(PAIR, CONSUMER, PROVIDER, service="kvk"),
-        connection(key_pair(CONSUMER), CONSUMER, PROVIDER),
-    )
+    other_service = connection(PAIR, CONSUMER, PROVIDER, service="kvk")
+    other_key = connection(key_pair(CONSUMER), CONSUMER, PROVIDER)
     with_properties = GRANT.model_copy(update={"properties": {"a": 1}})
     for grants in ((), (other_service,), (other_key,), (with_properties,)):
         assert judge(WANTED, [record_of(one) for one in grants], now=NOW) == (Verdict.OFFER, None)
@@ -188,8 +187,6 @@ async def test_a_successor_stands_beside_what_is_about_to_end(group: Federation)
 def _long(hosted: HostedPeer) -> Any:
     """The same key, certified for long enough."""
     pair = hosted.peer.tenant.key_pairs[0]
-    from tests.gateway.harness import authority
-
     return authority().issue(
         peer_id=CONSUMER, name=f"Peer {CONSUMER}", dns_names=["x"], days=3000, private_key=pair.private_key
     )

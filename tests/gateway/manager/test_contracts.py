@@ -172,7 +172,7 @@ async def test_a_rejected_contract_is_not_accepted_by_a_rule(group: Federation, 
 
 
 async def test_considering_what_is_unknown_decides_nothing(hosted: HostedPeer) -> None:
-    decision = await consider(hosted.peer, content_hash_of(make_content(now=1)))  # type: ignore[arg-type]
+    decision = await consider(hosted.peer, content_hash_of(make_content(now=1000)))
     assert decision.kind is None
 
 
@@ -189,7 +189,7 @@ async def test_a_contract_is_taken_even_when_we_cannot_sign_it_now(group: Federa
     with pytest.raises(NoValidCertificate):
         hosted.peer.signing_pair()
     renewed = await group.host_tenant(replace(hosted.peer.tenant, key_pairs=(key_pair(PROVIDER, host=host),)))
-    assert (await consider(renewed.peer, content_hash_of(content))).kind is ACCEPT  # type: ignore[arg-type]
+    assert (await consider(renewed.peer, content_hash_of(content))).kind is ACCEPT
 
 
 # -- several profiles

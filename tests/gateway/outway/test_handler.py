@@ -6,24 +6,25 @@ import pytest
 from aiohttp import web
 
 from gateway.errors import ServiceNotFound
-from gateway.fsc.logrecord import Direction
+from gateway.fsc.external_contract import CONNECTION_REFERENCE
+from gateway.fsc.grants import Grant
+from gateway.fsc.logrecord import Direction, LogRecord
 from gateway.fsc.names import InwayAddress, ServiceName
 from gateway.fsc.uuid7 import parse_uuid7
 from gateway.txlog.log import TransactionLog
-from tests.gateway.dataplane import (
+from tests.gateway.dataplane import DataPlane, HeldLog, answering, inway_name
+from tests.gateway.material import (
     CONSUMER,
     DELEGATOR,
     ECHO,
     PROVIDER,
     SERVICE_DELEGATOR,
     STRANGER,
-    DataPlane,
-    HeldLog,
-    answering,
     authority,
     connection_grant,
+    delegated_grant,
     doubly_delegated_grant,
-    inway_name,
+    grant_on_delegated_service,
     key_pair,
     uuid7,
 )
@@ -75,9 +76,7 @@ async def test_every_alias_of_a_grant_hash_selects_it(plane: DataPlane) -> None:
     for grant_hash in plane.contract.all_grant_hashes:
         answer = await plane.ask_outway(f"Fsc-Grant-Hash: {grant_hash}\r\n".encode())
         assert answer.status == 200
-    assert [record.grant_hash for record in await plane.consumer_records()][::-1] == [
-        *plane.contract.all_grant_hashes
-    ]
+    assert [record.grant_hash for record in await plane.consumer_records()][::-1] == [*plane.contract.all_grant_hashes]
 
 
 async def test_a_service_by_peer_and_name(plane: DataPlane) -> None:
@@ -124,9 +123,8 @@ async def test_connect_is_not_supported(plane: DataPlane) -> None:
     assert plane.manager.requests == 0
 
 
-@pytest.mark.parametrize("target", [b"/#fragment", b"/caf\xc3\xa9"])
-async def test_a_target_that_could_not_be_sent_on_as_it_is(plane: DataPlane, target: bytes) -> None:
-    answer = await plane.ask_outway(start=b"GET " + target + b" HTTP/1.1")
+async def test_a_target_that_could_not_be_sent_on_as_it_is(plane: DataPlane) -> None:
+    answer = await plane.ask_outway(start=b"GET /#fragment HTTP/1.1")
     assert refusal(answer) == (400, "ERROR_CODE_INVALID_REQUEST")
     assert await plane.consumer_records() == []
 
@@ -197,7 +195,7 @@ async def test_the_id_is_returned_with_every_refusal(plane: DataPlane) -> None:
     plane.consumer_log.available = False
     answers.append(await plane.ask_outway(line))
     plane.consumer_log.available = True
-    plane.server_pairs[PROVIDER] = key_pair(STRANGER)
+    plane.served_with.clear()
     answers.append(await plane.ask_outway(line))
     assert [answer.status for answer in answers] == [400, 502, 500, 502]
     assert [answer.head.all("Fsc-Transaction-Id") for answer in answers] == [[transaction_id]] * 4
@@ -243,7 +241,7 @@ async def test_what_the_manager_refuses_is_told_and_nothing_is_sent(plane: DataP
 
 
 async def test_a_manager_that_cannot_be_reached(plane: DataPlane) -> None:
-    plane.server_pairs[PROVIDER] = key_pair(STRANGER)
+    plane.served_with.clear()
     answer = await plane.ask_outway()
     assert refusal(answer) == (502, "ERROR_CODE_TOKEN_REQUEST_FAILED")
     assert PROVIDER in message_of(answer)
@@ -256,7 +254,7 @@ async def test_an_outway_without_a_valid_certificate_can_ask_for_nothing(plane: 
 
 async def test_a_refused_token_is_renewed_once_without_the_application_noticing(plane: DataPlane) -> None:
     assert (await plane.ask_outway()).status == 200
-    await _forget_signing_key(plane)
+    await plane.lose_earlier_keys()
     answer = await plane.ask_outway()
     assert (answer.status, answer.body) == (200, b"ok")
     assert plane.manager.requests == 2
@@ -272,13 +270,15 @@ async def test_a_renewed_token_that_is_refused_too_is_not_renewed_again(plane: D
     assert plane.service.received == []
 
 
-@pytest.mark.parametrize("framing", [b"Content-Length: 4\r\n\r\nbody", b"Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n"])
+@pytest.mark.parametrize(
+    "framing", [b"Content-Length: 4\r\n\r\nbody", b"Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n"]
+)
 @pytest.mark.parametrize("method", [b"POST", b"PUT", b"GET"])
 async def test_a_request_with_a_body_is_never_sent_again_without_it(
     plane: DataPlane, method: bytes, framing: bytes
 ) -> None:
     assert (await plane.ask_outway()).status == 200
-    await _forget_signing_key(plane)
+    await plane.lose_earlier_keys()
     request = method + b" / HTTP/1.1\r\nHost: klant.x\r\n" + framing
     async with plane.outway() as wire:
         answer = await wire.ask(request)
@@ -292,20 +292,13 @@ async def test_a_request_with_a_body_is_never_sent_again_without_it(
 
 
 async def test_a_401_of_the_service_itself_is_no_reason_to_renew(plane: DataPlane) -> None:
-    plane.service.behaviour = answering(b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n")
+    plane.service.behaviour = answering(
+        b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n"
+    )
     answer = await plane.ask_outway()
     assert (answer.status, answer.head.get("WWW-Authenticate")) == (401, "Basic")
     assert plane.manager.requests == 1
     assert len(plane.service.received) == 1
-
-
-async def _forget_signing_key(plane: DataPlane) -> None:
-    """Let the provider sign with another key from here on, and not know the tokens of the earlier one any more."""
-    earlier, later = key_pair(PROVIDER), key_pair(PROVIDER, 1)
-    plane.provider.tenant = replace(plane.provider.tenant, key_pairs=(later,))
-    known = plane.provider.certificates
-    known._known.pop(earlier.thumbprint)
-    await known.load((later,), now=plane.clock.now() + 10 * 365 * 86_400)
 
 
 # -- the log
@@ -333,17 +326,42 @@ async def test_a_log_that_cannot_be_written_stops_the_request(plane: DataPlane) 
     assert plane.service.connections == 0
 
 
-@pytest.mark.fsc("Outway-TransactionLog-3")
-@pytest.mark.fsc("Outway-TransactionLog-4")
-@pytest.mark.fsc("Integration-ConsumeDelegatedService-2")
-async def test_a_delegated_connection_to_a_delegated_service(plane: DataPlane) -> None:
-    record = await plane.add_contract(doubly_delegated_grant())
+async def _outgoing_record_of(plane: DataPlane, grant: Grant) -> LogRecord:
+    """What the Outway logged of a request by this grant, which the Service received."""
+    record = await plane.add_contract(grant)
     answer = await plane.ask_outway(f"Fsc-Grant-Hash: {record.grant_hashes[0]}\r\n".encode())
     assert answer.status == 200
     (logged,) = await plane.consumer_records()
-    assert (logged.outway_peer_id, logged.delegator_peer_id) == (CONSUMER, DELEGATOR)
-    assert (logged.service_peer_id, logged.service_delegator_peer_id) == (PROVIDER, SERVICE_DELEGATOR)
-    assert logged.direction is Direction.OUTGOING
+    assert len(plane.service.received) == 1
+    assert (logged.direction, logged.grant_hash) == (Direction.OUTGOING, record.grant_hashes[0])
+    assert (logged.outway_peer_id, logged.service_peer_id, logged.service_name) == (CONSUMER, PROVIDER, ECHO)
+    return logged
+
+
+@pytest.mark.fsc("Outway-TransactionLog-3")
+@pytest.mark.fsc("Integration-ConsumeServiceAsDelegatee-1")
+async def test_a_delegated_connection(plane: DataPlane) -> None:
+    logged = await _outgoing_record_of(plane, delegated_grant())
+    assert (logged.delegator_peer_id, logged.service_delegator_peer_id) == (DELEGATOR, None)
+
+
+@pytest.mark.fsc("Outway-TransactionLog-4")
+@pytest.mark.fsc("Integration-ConsumeDelegatedService-1")
+async def test_a_connection_to_a_delegated_service(plane: DataPlane) -> None:
+    logged = await _outgoing_record_of(plane, grant_on_delegated_service())
+    assert (logged.delegator_peer_id, logged.service_delegator_peer_id) == (None, SERVICE_DELEGATOR)
+
+
+@pytest.mark.fsc("Integration-ConsumeDelegatedService-2")
+async def test_a_delegated_connection_to_a_delegated_service(plane: DataPlane) -> None:
+    logged = await _outgoing_record_of(plane, doubly_delegated_grant())
+    assert (logged.delegator_peer_id, logged.service_delegator_peer_id) == (DELEGATOR, SERVICE_DELEGATOR)
+
+
+async def test_the_reference_to_an_external_contract_is_logged(plane: DataPlane) -> None:
+    reference = {"reference": "2026-1", "delegator_id": "1", "delegator_name": "Stichting"}
+    logged = await _outgoing_record_of(plane, connection_grant(properties={CONNECTION_REFERENCE: reference, "x": "y"}))
+    assert logged.additional_data == {CONNECTION_REFERENCE: reference}
 
 
 # -- the Inway
@@ -362,14 +380,13 @@ async def test_an_inway_that_does_not_answer(plane: DataPlane) -> None:
 
 
 async def test_an_inway_with_the_certificate_of_another_peer_is_told_nothing(plane: DataPlane) -> None:
-    assert (await plane.ask_outway()).status == 200
     names = [inway_name(PROVIDER)]
-    plane.server_pairs[PROVIDER] = authority().issue(peer_id=STRANGER, name="Stranger", dns_names=names)
-    await plane.close_pooled_connections()
+    stranger = authority().issue(peer_id=STRANGER, name="Stranger", dns_names=names)
+    plane.served_with[inway_name(PROVIDER)] = stranger
     answer = await plane.ask_outway()
     assert refusal(answer) == (502, "ERROR_CODE_INWAY_UNREACHABLE")
     assert f"reached Peer {STRANGER} where Peer {PROVIDER} was meant" in message_of(answer)
-    assert len(await plane.provider_records()) == 1
+    assert await plane.provider_records() == []
 
 
 async def test_what_the_inway_refuses_passes_unaltered(plane: DataPlane) -> None:

@@ -17,10 +17,11 @@ from gateway.fsc.grants import (
     ServiceConnectionGrant,
     ServicePublicationGrant,
 )
+from gateway.fsc.jcs import JsonObject
 from gateway.fsc.names import ServiceName
 from gateway.outway.selection import Choices, Selector, select_grant
 from gateway.state.contracts import ContractRecord
-from tests.gateway.dataplane import (
+from tests.gateway.material import (
     CONSUMER,
     ECHO,
     PROVIDER,
@@ -40,8 +41,8 @@ def contract(*grants: Grant) -> ContractRecord:
     return signed_contract(*grants, now=NOW)
 
 
-def declared(name: str, service: str = ECHO, **properties: object) -> ConnectionSettings:
-    wanted = {"name": name, "service": {"peer_id": PROVIDER, "name": service}, "properties": properties}
+def declared(name: str, service: str = ECHO, properties: JsonObject | None = None) -> ConnectionSettings:
+    wanted = {"name": name, "service": {"peer_id": PROVIDER, "name": service}, "properties": properties or {}}
     return ConnectionSettings.model_validate(wanted)
 
 
@@ -91,9 +92,7 @@ def _publication() -> ServicePublicationGrant:
 
 def _of_another_outway() -> ServiceConnectionGrant:
     thumbprint = key_pair(STRANGER).public_key_thumbprint
-    outway = Outway(
-        peer_id=STRANGER, identification=PublicKeyIdentification(public_key_thumbprint=thumbprint)
-    )
+    outway = Outway(peer_id=STRANGER, identification=PublicKeyIdentification(public_key_thumbprint=thumbprint))
     return ServiceConnectionGrant(outway=outway, service=Service(peer_id=PROVIDER, name=ECHO))
 
 
@@ -211,7 +210,7 @@ def test_any_other_host_name_selects_nothing(host: str | None) -> None:
 
 def test_a_connection_is_served_by_a_contract_of_its_own_properties() -> None:
     wanted = contract(connection_grant(properties={"klantenregister.scopes": ["lezen"]}))
-    connection = declared("klant", **{"klantenregister.scopes": ["lezen"]})
+    connection = declared("klant", properties={"klantenregister.scopes": ["lezen"]})
     selected = select_grant(by(host="klant.x"), choices(ECHO_CONTRACT, wanted, connections=(connection,)))
     assert selected.grant_hash == wanted.grant_hashes[0]
     with pytest.raises(NoValidGrant, match="connection klant has no valid contract yet"):

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -10,15 +11,8 @@ from gateway.fsc.names import GroupId
 from gateway.outway.selection import SelectedGrant
 from gateway.outway.tokens import OutwayToken, TokenSource
 from gateway.state.contracts import ContractRecord
-from tests.gateway.dataplane import (
-    PROVIDER,
-    STRANGER,
-    TTL_S,
-    DataPlane,
-    connection_grant,
-    doubly_delegated_grant,
-    key_pair,
-)
+from tests.gateway.dataplane import DataPlane, manager_name
+from tests.gateway.material import PROVIDER, STRANGER, TTL_S, authority, connection_grant, doubly_delegated_grant
 
 
 def selected(plane: DataPlane) -> SelectedGrant:
@@ -42,7 +36,7 @@ async def fetched(plane: DataPlane) -> OutwayToken:
 async def until(is_so: Callable[[], bool]) -> None:
     """Wait for what other tasks bring about."""
     async with asyncio.timeout(5):
-        while not is_so():
+        while not is_so():  # noqa: ASYNC110 - what is watched does not tell
             await asyncio.sleep(0.002)
 
 
@@ -203,7 +197,7 @@ async def test_a_manager_that_gives_no_token_is_quoted(
     ],
     ids=lambda changes: "-".join(changes),
 )
-async def test_a_token_for_something_else_is_not_used(plane: DataPlane, changes: dict[str, object]) -> None:
+async def test_a_token_for_something_else_is_not_used(plane: DataPlane, changes: dict[str, Any]) -> None:
     token = plane.token(**changes)
     plane.manager.answer = lambda: answer(access_token=token)
     with pytest.raises(TokenRequestFailed) as refusal:
@@ -212,7 +206,8 @@ async def test_a_token_for_something_else_is_not_used(plane: DataPlane, changes:
 
 
 async def test_nothing_is_asked_of_a_manager_with_the_certificate_of_another_peer(plane: DataPlane) -> None:
-    plane.server_pairs[PROVIDER] = key_pair(STRANGER)
+    name = manager_name(PROVIDER)
+    plane.served_with[name] = authority().issue(peer_id=STRANGER, name="Stranger", dns_names=[name])
     with pytest.raises(TokenRequestFailed, match=f"the Manager of peer {PROVIDER} gave no access token"):
         await fetched(plane)
     assert plane.manager.requests == 0

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.relay.headers import Headers, end_to_end, for_inway, for_service, value_of, values_of
+from gateway.relay.headers import Headers, end_to_end, for_inway, for_service, one_spelling, value_of, values_of
 
 _names = st.text(string.ascii_letters + string.digits + "-_", min_size=1, max_size=20)
 _values = st.text(string.ascii_letters + string.digits + ",=;/ ", max_size=20)
@@ -110,6 +110,14 @@ def test_selectors_and_what_we_set_ourselves_do_not_leave_the_outway(name: str) 
         ("Fsc-Authorization", "Bearer abc"),
         ("Fsc-Transaction-Id", "the-id"),
     )
+
+
+@given(_headers)
+def test_one_spelling_changes_no_more_than_the_case_of_repeated_names(headers: Headers) -> None:
+    spelled = one_spelling(headers)
+    assert [(name.lower(), value) for name, value in spelled] == [(name.lower(), value) for name, value in headers]
+    assert len({name for name, _ in spelled}) == len({name.lower() for name, _ in headers})
+    assert spelled[:1] == headers[:1]
 
 
 def test_values_of_a_header_whatever_its_case() -> None:

@@ -1,0 +1,338 @@
+"""The Contracts of one tenant: concurrent writers, aliases, the view, and what is owed. On every embedded back end."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clock import FixedClock
+from gateway.fsc.contract import parse_contract_content
+from gateway.fsc.grants import Grant
+from gateway.fsc.hashes import compute_all
+from gateway.fsc.profile import HashProfile
+from gateway.fsc.signature import SignatureType
+from gateway.state.contract_store import COLLECTIONS, ContractStore, IvInUse
+from gateway.state.contracts import ContractRecord, Delivery, DeliveryAction
+from storage.documents import DocumentStore, Query, Sort
+from storage.errors import Conflict, StoreUnavailable
+from storage.memory import MemoryDocuments
+from storage.sqlite_documents import SqliteDocuments
+from tests.gateway.harness import (
+    CONSUMER,
+    FOREIGN,
+    OTHER,
+    PROVIDER,
+    connection,
+    key_pair,
+    make_content,
+)
+
+NOW = 1_800_000_000
+PAIR = key_pair(CONSUMER)
+PROFILES = (HashProfile.FSC_DEVELOP, HashProfile.FSC_1_1)
+ACCEPT, REVOKE = SignatureType.ACCEPT, SignatureType.REVOKE
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def documents(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[DocumentStore]:
+    store: DocumentStore = MemoryDocuments()
+    if request.param == "sqlite":
+        store = SqliteDocuments(tmp_path / "contracts.db")
+    await store.open(COLLECTIONS)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    return FixedClock(NOW)
+
+
+@pytest.fixture
+def store(documents: DocumentStore, clock: FixedClock) -> ContractStore:
+    return ContractStore(documents.for_tenant(PROVIDER), clock.now)
+
+
+def record_of(*grants: Grant, accepted: bool = False, **changes: Any) -> ContractRecord:
+    """A Contract with two content hashes, valid when `accepted`."""
+    grants = grants or (connection(PAIR, CONSUMER, PROVIDER),)
+    content = make_content(*grants, now=NOW, profile=HashProfile.FSC_DEVELOP, **changes)
+    parsed = parse_contract_content(content)
+    record = ContractRecord(parsed, compute_all(parsed, PROFILES))
+    for peer_id in (CONSUMER, PROVIDER) if accepted else ():
+        record = record.with_signature(ACCEPT, peer_id, "a.b.c")
+    return record
+
+
+def signed(record: ContractRecord, kind: SignatureType = ACCEPT) -> ContractRecord:
+    return record.with_signature(kind, FOREIGN, f"{kind}.b.c")
+
+
+# -- create and get
+
+
+async def test_a_contract_is_found_by_every_hash_it_has(store: ContractStore) -> None:
+    record = record_of()
+    await store.create(record)
+    assert len(record.all_content_hashes) == 2
+    for content_hash in record.all_content_hashes:
+        assert await store.get(content_hash) == record
+    assert await store.get("$1$1$other") is None
+
+
+async def test_a_contract_is_made_once(store: ContractStore) -> None:
+    record = record_of()
+    await store.create(record)
+    with pytest.raises(Conflict):
+        await store.create(signed(record))
+    assert await store.get(record.content_hash) == record
+
+
+async def test_an_iv_is_used_once(store: ContractStore) -> None:
+    record = record_of()
+    await store.create(record)
+    with pytest.raises(IvInUse):
+        await store.create(record_of(iv=record.content.iv.upper(), created_at=NOW - 1))
+    assert await store.get(record.content_hash) == record
+    records, _ = await store.page(Query())
+    assert records == [record]
+
+
+async def test_of_many_who_make_one_contract_one_succeeds(store: ContractStore) -> None:
+    record = record_of()
+    results = await asyncio.gather(*(store.create(record) for _ in range(8)), return_exceptions=True)
+    assert [one for one in results if one is None] == [None]
+    assert all(isinstance(one, Conflict) for one in results if one is not None)
+
+
+# -- update
+
+
+async def test_a_change_is_applied_by_any_hash(store: ContractStore) -> None:
+    record = record_of()
+    await store.create(record)
+    for content_hash in record.all_content_hashes:
+        assert await store.update(content_hash, signed) == signed(record)
+    assert await store.get(record.content_hash) == signed(record)
+
+
+async def test_what_does_not_exist_is_not_changed(store: ContractStore) -> None:
+    with pytest.raises(KeyError):
+        await store.update("$1$1$other", signed)
+
+
+async def test_a_change_that_fails_changes_nothing(store: ContractStore) -> None:
+    record = record_of()
+    await store.create(record)
+
+    def fail(_: ContractRecord) -> ContractRecord:
+        raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError):
+        await store.update(record.content_hash, fail)
+    assert await store.get(record.content_hash) == record
+
+
+async def test_changes_at_the_same_time_are_all_applied(store: ContractStore) -> None:
+    record = record_of()
+    await store.create(record)
+
+    def owe(number: int) -> Any:
+        def change(current: ContractRecord) -> ContractRecord:
+            return replace(
+                current, deliveries=(*current.deliveries, Delivery(OTHER, DeliveryAction.SUBMIT, NOW + number))
+            )
+
+        return change
+
+    await asyncio.gather(*(store.update(record.content_hash, owe(number)) for number in range(6)))
+    present = await store.get(record.content_hash)
+    assert present is not None
+    assert sorted(one.next_at for one in present.deliveries) == [NOW + number for number in range(6)]
+
+
+async def test_a_contract_that_never_holds_still_is_given_up(store: ContractStore) -> None:
+    record = record_of()
+    await store.create(record)
+    documents = store._documents
+    turns = 0
+
+    async def meddle() -> None:
+        document = await documents.get(COLLECTIONS[0], record.content_hash)
+        assert document is not None
+        body = {**document.body, "remark": f"{turns}"}
+        await documents.put(COLLECTIONS[0], record.content_hash, body, expected=document.revision)
+
+    class Meddled:
+        """The same documents, always changed by somebody else just before."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(documents, name)
+
+        async def put(self, *args: Any, **named: Any) -> Any:
+            nonlocal turns
+            turns += 1
+            await meddle()
+            return await documents.put(*args, **named)
+
+    store._documents = Meddled()
+    with pytest.raises(StoreUnavailable, match="too often"):
+        await store.update(record.content_hash, signed)
+    assert turns == 8
+
+
+# -- the view
+
+
+async def test_the_view_knows_what_was_written_before_the_writer_does(store: ContractStore) -> None:
+    record = record_of(accepted=True)
+    await store.create(record)
+    for grant_hash in record.all_grant_hashes:
+        assert store.valid_by_grant(grant_hash, NOW) == record
+    assert store.view.valid(NOW) == [record]
+    await store.update(record.content_hash, lambda one: signed(one, REVOKE))
+    assert all(store.valid_by_grant(one, NOW) is None for one in record.all_grant_hashes)
+    assert store.view.valid(NOW) == []
+
+
+async def test_the_view_knows_the_time(store: ContractStore) -> None:
+    record = record_of(accepted=True)
+    await store.create(record)
+    begin, end = record.content.not_before, record.content.not_after
+    seen = [store.valid_by_grant(record.grant_hashes[0], at) is not None for at in (begin - 1, begin, end - 1, end)]
+    assert seen == [False, True, True, False]
+
+
+async def test_the_newest_valid_contract_comes_first(store: ContractStore) -> None:
+    records = [record_of(accepted=True, created_at=NOW - age) for age in (200, 100, 300)]
+    for record in records:
+        await store.create(record)
+    assert store.view.valid(NOW) == [records[1], records[0], records[2]]
+
+
+async def test_the_view_knows_who_has_not_signed(store: ContractStore) -> None:
+    waiting, done = record_of(), record_of(accepted=True)
+    await store.create(waiting)
+    await store.create(done)
+    assert store.view.waiting_for(PROVIDER) == [waiting]
+    await store.update(waiting.content_hash, lambda one: one.with_signature(SignatureType.REJECT, PROVIDER, "a.b.c"))
+    assert store.view.waiting_for(PROVIDER) == []
+
+
+async def test_the_view_is_the_same_after_a_restart(
+    documents: DocumentStore, store: ContractStore, clock: FixedClock
+) -> None:
+    kept = [record_of(accepted=True), record_of()]
+    over = [signed(record_of(accepted=True), REVOKE), record_of(accepted=True, valid_s=120)]
+    for record in (*kept, *over):
+        await store.create(record)
+    clock.advance(60)
+    again = ContractStore(documents.for_tenant(PROVIDER), clock.now)
+    assert again.view.valid(NOW) == []
+    await again.load()
+    assert again.view.valid(clock.now()) == [kept[0]]
+    assert again.view.waiting_for(PROVIDER) == [kept[1]]
+    assert again.owed.is_set()
+
+
+async def test_a_tenant_sees_its_own_contracts_only(
+    documents: DocumentStore, store: ContractStore, clock: FixedClock
+) -> None:
+    record = record_of(accepted=True)
+    await store.create(record)
+    other = ContractStore(documents.for_tenant(CONSUMER), clock.now)
+    await other.load()
+    assert await other.get(record.content_hash) is None
+    assert other.view.valid(NOW) == []
+    await other.create(record)
+    await other.update(record.content_hash, lambda one: signed(one, REVOKE))
+    assert store.view.valid(NOW) == [record]
+
+
+# -- searching
+
+
+async def test_contracts_are_found_by_grant_newest_first(store: ContractStore) -> None:
+    older, newer, other = (record_of(created_at=NOW - age) for age in (200, 100, 150))
+    for record in (older, newer, other):
+        await store.create(record)
+    wanted = [older.all_grant_hashes[1], newer.all_grant_hashes[0], "$1$3$other"]
+    assert await store.with_grants(wanted) == [newer, older]
+    assert await store.with_grants([]) == []
+
+
+async def test_what_involves_a_peer_is_found_until_it_ends(store: ContractStore, clock: FixedClock) -> None:
+    mine, short = record_of(), record_of(valid_s=120)
+    foreign = record_of(connection(PAIR, CONSUMER, OTHER))
+    for record in (mine, short, foreign):
+        await store.create(record)
+    found = [one.content_hash async for one in store.involving(PROVIDER)]
+    assert sorted(found) == sorted([mine.content_hash, short.content_hash])
+    clock.advance(60)
+    assert [one async for one in store.involving(PROVIDER)] == [mine]
+
+
+async def test_more_than_a_page_is_found(store: ContractStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.state.contract_store._PAGE", 2)
+    for _ in range(5):
+        await store.create(record_of())
+    assert len([one async for one in store.involving(CONSUMER)]) == 5
+
+
+async def test_pages_follow_each_other(store: ContractStore) -> None:
+    records = [record_of(created_at=NOW - age) for age in range(5)]
+    for record in records:
+        await store.create(record)
+    newest_first = Sort("created_at", descending=True)
+    first, cursor = await store.page(Query(sort=newest_first, limit=3))
+    rest, end = await store.page(Query(sort=newest_first, limit=3, cursor=cursor))
+    assert ([*first, *rest], end) == (records, "")
+
+
+# -- what is owed
+
+
+async def test_what_is_due_is_found_and_when_the_next_is(store: ContractStore) -> None:
+    assert await store.next_owed_at(NOW) is None
+    for next_at in (NOW - 10, NOW, NOW + 5, NOW + 70):
+        await store.create(replace(record_of(), deliveries=(Delivery(OTHER, DeliveryAction.SUBMIT, next_at),)))
+    await store.create(record_of())
+    due = [one.deliveries[0].next_at async for one in store.owing(NOW)]
+    assert sorted(due) == [NOW - 10, NOW]
+    assert await store.next_owed_at(NOW) == NOW + 5
+    assert await store.next_owed_at(NOW + 5) == NOW + 70
+
+
+async def test_the_worker_is_woken_by_a_debt_and_by_nothing_else(store: ContractStore) -> None:
+    record = record_of()
+    await store.create(record)
+    assert not store.owed.is_set()
+    await store.update(
+        record.content_hash,
+        lambda one: one.signed_by_us(ACCEPT, PROVIDER, "a.b.c", action=DeliveryAction.ACCEPT, now=NOW),
+    )
+    assert store.owed.is_set()
+
+
+async def test_a_store_that_is_away_is_told(clock: FixedClock) -> None:
+    documents = MemoryDocuments()
+    await documents.open(COLLECTIONS)
+    store = ContractStore(documents.for_tenant(PROVIDER), clock.now)
+    record = record_of(accepted=True)
+    await store.create(record)
+    documents.available = False
+    for call in (
+        store.load(),
+        store.get(record.content_hash),
+        store.create(record_of()),
+        store.update(record.content_hash, signed),
+        store.page(Query()),
+        store.with_grants(record.grant_hashes),
+        store.next_owed_at(NOW),
+    ):
+        with pytest.raises(StoreUnavailable):
+            await call
+    assert store.valid_by_grant(record.grant_hashes[0], NOW) == record

@@ -1,0 +1,98 @@
+"""What is known of other Peers, and their certificates."""
+
+import asyncio
+
+import pytest
+
+from certs.identity import PeerId, PeerName
+from gateway.fsc.names import ManagerAddress
+from gateway.state.peers import COLLECTIONS, PeerBook
+from storage.documents import Query, Sort
+from storage.errors import StoreUnavailable
+from storage.memory import MemoryDocuments
+from tests.gateway.harness import CONSUMER, FOREIGN, OTHER, PROVIDER, key_pair
+
+ADDRESS, NEW_ADDRESS = ManagerAddress("https://a.test:8443"), ManagerAddress("https://b.test:8443")
+NAME, NEW_NAME = PeerName("Gemeente A"), PeerName("Gemeente B")
+
+
+@pytest.fixture
+async def store() -> MemoryDocuments:
+    store = MemoryDocuments()
+    await store.open(COLLECTIONS)
+    return store
+
+
+@pytest.fixture
+def book(store: MemoryDocuments) -> PeerBook:
+    return PeerBook(store.for_tenant(PROVIDER))
+
+
+async def test_a_peer_is_new_once_and_changed_when_it_changes(book: PeerBook) -> None:
+    assert await book.get(FOREIGN) is None
+    assert await book.remember(FOREIGN, NAME, ADDRESS, now=1)
+    assert not await book.remember(FOREIGN, NAME, ADDRESS, now=2)
+    assert await book.remember(FOREIGN, NAME, NEW_ADDRESS, now=3)
+    assert await book.remember(FOREIGN, NEW_NAME, NEW_ADDRESS, now=4)
+    known = await book.get(FOREIGN)
+    assert known is not None
+    assert (known.peer_id, known.name, known.manager_address, known.first_seen_at) == (
+        FOREIGN,
+        NEW_NAME,
+        NEW_ADDRESS,
+        1,
+    )
+
+
+async def test_remembering_at_once_ends_with_one_of_them(book: PeerBook) -> None:
+    await asyncio.gather(*(book.remember(FOREIGN, PeerName(f"P{n}"), ADDRESS, now=n) for n in range(10)))
+    known = await book.get(FOREIGN)
+    assert known is not None
+    assert known.name in {f"P{n}" for n in range(10)}
+
+
+async def test_peers_come_in_the_order_asked_each_once(book: PeerBook) -> None:
+    for number, peer_id in enumerate((PROVIDER, FOREIGN, OTHER)):
+        await book.remember(peer_id, NAME, ADDRESS, now=number)
+    found = await book.by_ids([OTHER, CONSUMER, PROVIDER, OTHER, "x"])
+    assert [one.peer_id for one in found] == [OTHER, PROVIDER]
+    assert set(await book.get_many([FOREIGN, CONSUMER])) == {FOREIGN}
+
+
+async def test_peers_are_paged(book: PeerBook) -> None:
+    ids = [PeerId(f"{number:020}") for number in range(5)]
+    for number, peer_id in enumerate(ids):
+        await book.remember(peer_id, NAME, ADDRESS, now=number)
+    first, cursor = await book.page(Query(sort=Sort("first_seen_at"), limit=3))
+    rest, end = await book.page(Query(sort=Sort("first_seen_at"), limit=3, cursor=cursor))
+    assert [one.peer_id for one in (*first, *rest)] == ids
+    assert end == ""
+
+
+async def test_a_tenant_knows_only_whom_it_met_itself(store: MemoryDocuments, book: PeerBook) -> None:
+    await book.remember(FOREIGN, NAME, ADDRESS, now=1)
+    assert await PeerBook(store.for_tenant(CONSUMER)).get(FOREIGN) is None
+
+
+async def test_a_chain_is_kept_for_one_peer_and_never_replaced(book: PeerBook) -> None:
+    pair, other = key_pair(FOREIGN), key_pair(FOREIGN)
+    assert await book.certificate_chain(FOREIGN, pair.thumbprint) is None
+    await book.remember_chain(FOREIGN, pair.thumbprint, pair.chain)
+    await book.remember_chain(FOREIGN, pair.thumbprint, other.chain)
+    assert await book.certificate_chain(FOREIGN, pair.thumbprint) == pair.chain
+    assert await book.certificate_chain(OTHER, pair.thumbprint) is None
+
+
+async def test_a_store_that_is_away_is_told(store: MemoryDocuments, book: PeerBook) -> None:
+    store.available = False
+    pair = key_pair(FOREIGN)
+    for call in (
+        book.get(FOREIGN),
+        book.by_ids([FOREIGN]),
+        book.page(Query()),
+        book.remember(FOREIGN, NAME, ADDRESS, now=1),
+        book.certificate_chain(FOREIGN, pair.thumbprint),
+        book.remember_chain(FOREIGN, pair.thumbprint, pair.chain),
+    ):
+        with pytest.raises(StoreUnavailable):
+            await call

@@ -1,0 +1,132 @@
+"""`klantenregister.tenants`: settings become what gateway and register work with."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from certs.errors import CertsError
+from certs.identity import PeerId
+from certs.trust import RevocationMode
+from clock import SystemClock
+from gateway.fsc.profile import HashProfile
+from klantenregister.errors import WrongUsage
+from klantenregister.tenants import load_group, load_tenants, register_tenants
+from register.access import hash_token
+from register.tenancy import Application, PeerPolicy, RegisterService
+from tests.klantenregister.running import APPLICATION_TOKEN, CONSUMER, DIRECTORY, PROVIDER, SCOPES, SERVICE, Place
+
+
+def test_the_group_is_translated(federation: Place) -> None:
+    federation.document["group"] |= {
+        "peer_name": "subject.commonName",
+        "hash_profiles": ["fsc-develop", "fsc-2.0"],
+        "token_ttl_seconds": 60,
+        "revocation": {"mode": "hard", "crl": ["pki/root.crl", "pki/ca.crl"]},
+    }
+    settings = federation.settings().group
+    group = load_group(settings)
+
+    assert (group.id, group.token_ttl_s, group.allow_any_port) == ("fsc.example.test", 60, True)
+    assert group.subject_rule == settings.subject_rule
+    assert group.hash_profiles == (HashProfile("fsc-develop"), HashProfile("fsc-2.0"))
+    assert group.directories == {DIRECTORY.peer_id: federation.manager(DIRECTORY, "")}
+
+
+def test_the_mode_of_revocation_is_that_of_the_configuration(federation: Place) -> None:
+    pair, now = federation.pair(PROVIDER), SystemClock().now()
+    accepted = {}
+    for mode in RevocationMode:
+        federation.document["group"]["revocation"] = {"mode": mode.value, "crl": []}
+        trust = load_group(federation.settings().group).trust
+        try:
+            trust.verify_chain(pair.certificate, pair.chain[1:], now=now)
+            accepted[mode] = True
+        except CertsError:
+            accepted[mode] = False
+
+    assert accepted == {RevocationMode.OFF: True, RevocationMode.SOFT: True, RevocationMode.HARD: False}
+
+
+@pytest.mark.parametrize(
+    ("group", "named"),
+    [
+        ({"trust_anchors": ["pki/nothing.pem"]}, "nothing.pem"),
+        ({"trust_anchors": ["pki/root.key"]}, "root.key"),
+        ({"revocation": {"crl": ["pki/root.pem"]}}, "root.pem"),
+    ],
+)
+def test_a_file_of_the_group_that_cannot_be_used_is_wrong_usage(
+    place: Place, group: dict[str, Any], named: str
+) -> None:
+    place.document["group"] |= group
+
+    with pytest.raises(WrongUsage, match=rf"^group: .*{named}"):
+        load_group(place.settings().group)
+
+
+def test_tenants_are_translated_with_their_keys(federation: Place) -> None:
+    directory, provider, consumer = load_tenants(federation.settings())
+
+    assert (directory.directory, provider.directory) == (True, False)
+    assert (provider.peer_id, provider.name, provider.slug) == (PROVIDER.peer_id, PROVIDER.name, PROVIDER.slug)
+    assert provider.manager_address == federation.manager(PROVIDER, "")
+    assert [pair.thumbprint for pair in provider.key_pairs] == [federation.pair(PROVIDER).thumbprint]
+    assert list(provider.services) == [SERVICE]
+    assert [one.name for one in consumer.connections] == [SERVICE]
+    assert directory.group is provider.group is consumer.group
+
+
+def test_a_key_that_does_not_fit_is_wrong_usage_and_names_the_tenant(federation: Place) -> None:
+    pki = federation.folder / "pki"
+    (pki / f"{CONSUMER.slug}.key").write_bytes((pki / f"{PROVIDER.slug}.key").read_bytes())
+
+    with pytest.raises(WrongUsage, match=rf"tenants\[2\]\.certificates: .*{CONSUMER.slug}"):
+        load_tenants(federation.settings())
+
+
+def test_the_register_sees_only_its_own_services_and_no_token(federation: Place) -> None:
+    provider = federation.document["tenants"][1]
+    provider["services"].append({"name": "echo", "upstream": "http://127.0.0.1:9"})
+    provider["services"].append(federation.service(name="elders", public_base_url="https://api.example.test/klant"))
+    tenant = register_tenants(federation.settings()).get(PROVIDER.peer_id)
+    assert tenant is not None
+
+    policy = PeerPolicy(frozenset({CONSUMER.peer_id}), frozenset(SCOPES))
+    assert tenant.services == (
+        RegisterService(SERVICE, SERVICE, federation.inway(PROVIDER, ""), (policy,)),
+        RegisterService("elders", SERVICE, "https://api.example.test/klant", (policy,)),
+    )
+    assert tenant.applications == (Application("kiss", hash_token(APPLICATION_TOKEN), frozenset(SCOPES)),)
+    assert APPLICATION_TOKEN not in repr(tenant)
+
+
+def test_a_tenant_is_found_by_slug_or_by_the_host_that_is_its_own(federation: Place) -> None:
+    federation.document["tenants"][1]["public_base_url"] = "https://klant.voorbeeld.test/api"
+    tenants = register_tenants(federation.settings())
+
+    provider, path = tenants.resolve("klant.voorbeeld.test:443", "/x")
+    assert (provider.peer_id, path, provider.public_base_url) == (
+        PROVIDER.peer_id,
+        "/x",
+        "https://klant.voorbeeld.test/api",
+    )
+    consumer, path = tenants.resolve("127.0.0.1:8000", f"/t/{CONSUMER.slug}/x")
+    assert (consumer.peer_id, path) == (CONSUMER.peer_id, "/x")
+    assert consumer.public_base_url == f"http://127.0.0.1:{federation.ports['register']}/t/{CONSUMER.slug}"
+
+
+def test_two_tenants_with_one_host_are_wrong_usage(federation: Place) -> None:
+    for tenant in federation.document["tenants"][:2]:
+        tenant["public_base_url"] = f"https://klant.example.test/base/t/{tenant['slug']}"
+
+    with pytest.raises(WrongUsage, match=r"^tenants: host name klant\.example\.test"):
+        register_tenants(federation.settings())
+
+
+def test_no_tenants_are_no_tenants(tmp_path: Path) -> None:
+    place = Place.make(tmp_path)
+    place.document["tenants"] = []
+
+    assert load_tenants(place.settings()) == ()
+    assert register_tenants(place.settings()).get(PeerId(PROVIDER.peer_id)) is None
