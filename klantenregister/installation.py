@@ -22,6 +22,8 @@ from clock import Clock
 from config.addresses import HttpUpstream as HttpAddress
 from config.addresses import RegisterUpstream as RegisterAddress
 from config.addresses import TcpAddress
+from config.consistency import check_consistency
+from config.errors import path_text
 from config.reload import diff
 from config.settings import Settings
 from gateway.admin.accounts import Accounts
@@ -86,6 +88,7 @@ class Installation:
         for key in diff(self.settings, settings).needs_restart:
             _log.warning("needs_restart", extra={"key": key})
         settings = self.settings.model_copy(update={"tenants": settings.tenants})
+        _check_together(settings)
         # Reading very many keys takes a while: not in the event loop, where requests wait for it.
         tenants = await asyncio.to_thread(load_tenants, settings)
         in_register = register_tenants(settings)
@@ -245,6 +248,13 @@ async def _sessions(settings: Settings, stack: contextlib.AsyncExitStack) -> Ses
         for _ in range(2)
     ]
     return Sessions(peers=opened[0], services=opened[1])
+
+
+def _check_together(settings: Settings) -> None:
+    """Check new tenants beside the listeners and the Group that stay until a restart. Raises: WrongUsage."""
+    findings = [f"{path_text(location)}: {message}" for location, message in check_consistency(settings)]
+    if findings:
+        raise WrongUsage("\n".join(findings))
 
 
 async def _supervised(hosted: HostedPeer) -> None:

@@ -34,7 +34,10 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         # ASCII: one line, and JSON, whatever is in it and whatever the encoding of standard error.
-        return json.dumps(line, default=str)
+        try:
+            return json.dumps(line, default=str, allow_nan=False)
+        except (TypeError, ValueError, RecursionError):  # keys that are no text, numbers that are none, circles
+            return json.dumps({name: str(value) for name, value in line.items()})
 
 
 def log_to_stderr(level: int = logging.INFO) -> None:

@@ -12,7 +12,7 @@ from typing import TypeAlias
 from config.settings import Settings
 from klantenregister.errors import CommandError
 from klantenregister.installation import Installation
-from klantenregister.preflight import Findings, check_files
+from klantenregister.preflight import check_files
 from klantenregister.settings_file import read_settings, secret_files
 
 _log = logging.getLogger(__name__)
@@ -54,18 +54,18 @@ async def reload_when_changed(
             if _now(seen) == seen:
                 continue
         asked.clear()
-        before = _now(seen)
-        settings = await reload(installation, config)
-        now = await asyncio.to_thread(fingerprint, config, settings)
-        # What was written while we read is noticed in the next round: it differs from what was there before.
-        seen = {path: before.get(path, now[path]) for path in now}
+        seen = await reload(installation, config)
 
 
-async def reload(installation: Installation, config: Path) -> Settings:
-    """Apply what `config` says now; returns that, or what runs when it cannot be read. Never raises."""
-    settings = installation.settings
+async def reload(installation: Installation, config: Path) -> Fingerprint:
+    """Apply what `config` says now; returns the fingerprint of when it was read. Never raises."""
+    # What is written while we read is noticed in the next round: each file counts as it was before it was read.
+    seen = await asyncio.to_thread(fingerprint, config, installation.settings)
     try:
-        settings, findings = await asyncio.to_thread(_read, config, installation.clock.now())
+        settings = await asyncio.to_thread(read_settings, config)
+        named = await asyncio.to_thread(fingerprint, config, settings)
+        seen = {path: seen.get(path, named[path]) for path in named}
+        findings = await asyncio.to_thread(check_files, settings, now=installation.clock.now())
         for warning in findings.warnings:
             _log.warning("configuration_warning", extra={"problem": str(warning)})
         for error in findings.errors:
@@ -77,12 +77,7 @@ async def reload(installation: Installation, config: Path) -> Settings:
         _log.error("configuration_refused", extra={"problem": str(refusal)})
     except Exception:  # a fault of ours in reading must not end the serving
         _log.exception("reload_crashed")
-    return settings
-
-
-def _read(config: Path, now: int) -> tuple[Settings, Findings]:
-    settings = read_settings(config)
-    return settings, check_files(settings, now=now)
+    return seen
 
 
 def _now(seen: Fingerprint) -> Fingerprint:

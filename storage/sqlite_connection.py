@@ -50,7 +50,7 @@ def primary_code(error: BaseException) -> int | None:
 def unavailable(path: Path, error: sqlite3.Error | OSError) -> StoreUnavailable:
     """Our error for one of SQLite or the operating system, with the remedy; raise it `from` the original."""
     if isinstance(error, FileNotFoundError):
-        return StoreUnavailable(f"{path}: the file is gone: put it back or start anew")
+        return StoreUnavailable(f"{path}: it is gone: put it back, or restart the program")
     return StoreUnavailable(f"{path}: {_REMEDIES.get(primary_code(error) or 0, str(error))}")
 
 

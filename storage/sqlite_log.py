@@ -153,12 +153,15 @@ class SqliteLog:
 
     def in_every_file(self, work: Callable[[sqlite3.Connection, int], T]) -> list[T]:
         """What `work` makes of each worker's file, given its worker; blocks. Raises: StoreUnavailable."""
+        # Our own file is read even when it is gone: its entries must not be missing silently.
+        workers = sorted(_workers_beside(self._path) | {self._worker})
+        return [self._in_file(worker, partial(_given_worker, work, worker)) for worker in workers]
+
+    def _in_file(self, worker: int, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
-            # Our own file is read even when it is gone: its entries must not be missing silently.
-            workers = sorted(_workers_beside(self._path) | {self._worker})
-            return [self._pool(worker).run(partial(_given_worker, work, worker)) for worker in workers]
+            return self._pool(worker).run(work)
         except (sqlite3.Error, OSError) as error:
-            raise unavailable(self._path, error) from error
+            raise unavailable(log_path(self._path, worker), error) from error
 
     def _pool(self, worker: int) -> LinkPool:
         # Two threads may make one at once; `setdefault` is atomic, and the loser's has no connections yet.
@@ -177,10 +180,10 @@ class SqliteLog:
     def _prepare_files(self, kinds: Sequence[LogKind]) -> None:
         try:
             self._file.create()
-            for worker in _workers_beside(self._path):
-                self._pool(worker).run(lambda connection: extend_tables(connection, kinds))
         except (sqlite3.Error, OSError) as error:
-            raise unavailable(self._path, error) from error
+            raise unavailable(self._file.path, error) from error
+        for worker in _workers_beside(self._path):
+            self._in_file(worker, lambda connection: extend_tables(connection, kinds))
 
 
 class SqliteTenantLog:
@@ -262,7 +265,10 @@ def log_path(database: Path, worker: int) -> Path:
 
 def _workers_beside(database: Path) -> set[int]:
     name = re.compile(re.escape(database.stem) + r"\.log-([0-9]+)\.db")
-    return {int(match[1]) for entry in os.listdir(database.parent) if (match := name.fullmatch(entry))}
+    try:
+        return {int(match[1]) for entry in os.listdir(database.parent) if (match := name.fullmatch(entry))}
+    except OSError as error:
+        raise unavailable(database.parent, error) from error
 
 
 def _given_worker(work: Callable[[sqlite3.Connection, int], T], worker: int, connection: sqlite3.Connection) -> T:

@@ -1,8 +1,6 @@
 """The administration API, `/admin/v1`: everything an operator can see or do, for console and command line alike."""
 
-import json
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
@@ -15,6 +13,7 @@ from gateway.admin.openapi import Operation, openapi
 from gateway.admin.problems import Problem, render_problems
 from gateway.admin.signin import sign_in_middleware
 from gateway.admin.views import contract_view, peer_view, tenant_view
+from gateway.fsc.jcs import parse_json
 from gateway.fsc.signature import SignatureType
 from gateway.fsc.state import ContractState
 from gateway.http.query import QueryParameters
@@ -268,16 +267,10 @@ def _wanted(body: JsonObject, declared: tuple[ConnectionSettings, ...]) -> Conne
         raise Problem(400, "Bad Request", f"{path}: {first['msg']}") from error
 
 
-async def _json(request: web.Request) -> dict[str, Any]:
+async def _json(request: web.Request) -> JsonObject:
     if request.content_type != "application/json":
         raise Problem(415, "Unsupported Media Type", "the body must be application/json")
-    try:
-        body = json.loads(await request.read())
-    except (ValueError, RecursionError) as error:
-        raise Problem(400, "Bad Request", "the body is not JSON") from error
-    if not isinstance(body, dict):
-        raise Problem(400, "Bad Request", "the body must be a JSON object")
-    return body
+    return parse_json(await request.read())
 
 
 def _no_contract() -> Problem:

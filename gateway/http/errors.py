@@ -67,6 +67,8 @@ def error_middleware(component: ErrorDomain) -> Middleware:
                     "reason": refused.message,
                 },
             )
+            if request.writer.output_size > 0:  # too late for another answer: cut the connection
+                raise
             return render(refused, component)
 
     return render_errors

@@ -10,7 +10,7 @@ LOOPBACK = "127.0.0.1"
 
 def is_localhost(host: str) -> bool:
     """Whether `host` is `localhost` or a name under it (RFC 6761 section 6.3)."""
-    name = host.rstrip(".").lower()
+    name = host.removesuffix(".").lower()
     return name == "localhost" or name.endswith(".localhost")
 
 

@@ -57,10 +57,7 @@ async def exchange(
         raise UpstreamFailed("it switches to another protocol, which nobody asked")
 
     async def close() -> None:
-        if answer.content.at_eof():
-            answer.release()
-        else:
-            answer.close()
+        answer.release()  # for the next request, or closed when its answer is not at an end
 
     headers = end_to_end((name, value) for name, value in answer.headers.items())
     return Response(answer.status, answer.reason or "", headers, answer.content.iter_any(), close)

@@ -6,8 +6,9 @@ The Manager of the provider is only its token endpoint, around the real decision
 """
 
 import asyncio
+import json
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -45,6 +46,7 @@ from gateway.state.tenant import Group, Tenant
 from gateway.state.transactions import RecordFilter
 from gateway.txlog.log import TRANSACTIONS, TransactionLog
 from storage.memory import MemoryDocuments, MemoryLog
+from tests.gateway.echo import EchoService
 from tests.gateway.material import (
     CONSUMER,
     ECHO,
@@ -71,39 +73,17 @@ START = b"POST / HTTP/1.1\r\nHost: klant.outway\r\n"
 """The beginning of one with a body: more header lines may follow."""
 
 COLLECTIONS = (*contract_store.COLLECTIONS, *peers.COLLECTIONS, *own_certificates.COLLECTIONS)
-Behaviour = Callable[[Message, Wire], Awaitable[None]]
 
 
-class EchoService:
-    """What is behind the Inway: it keeps what it received, and answers as `behaviour` says."""
-
-    def __init__(self) -> None:
-        self.received: list[Message] = []
-        self.connections = 0
-        self.behaviour: Behaviour = _answer_ok
-        self.reads_body = True
-
-    async def serve(self, wire: Wire) -> None:
-        self.connections += 1
-        while True:
-            head = await wire.head()
-            message = Message(head, await wire.body(head) if self.reads_body else b"")
-            self.received.append(message)
-            await self.behaviour(message, wire)
-
-
-async def _answer_ok(request: Message, wire: Wire) -> None:
-    await wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", b"" if request.head.method == "HEAD" else b"ok")
-
-
-def answering(raw: bytes) -> Behaviour:
-    """A Service that says exactly this."""
-
-    async def behave(request: Message, wire: Wire) -> None:
-        del request
-        await wire.send(raw)
-
-    return behave
+def refusal(answer: Message, domain: str) -> tuple[int, str]:
+    """Status and code, once the answer is seen to be a well formed error of this component."""
+    body = json.loads(answer.body)
+    assert set(body) == {"message", "domain", "code"}
+    assert body["message"]
+    assert body["domain"] == f"ERROR_DOMAIN_{domain}"
+    assert answer.head.get("Fsc-Error-Code") == body["code"]
+    assert (answer.head.get("WWW-Authenticate") == "Bearer") is (answer.status == 401)
+    return answer.status, body["code"]
 
 
 class TokenEndpoint:
@@ -170,6 +150,8 @@ class DataPlane:
     """Which certificate answers under which SNI name, of Inway and Manager of the provider."""
     is_hosted: bool = True
     """Whether the provider is among the Peers of its Inway."""
+    has_upstream: bool = True
+    """Whether there is anything behind the Inway."""
 
     @property
     def grant_hash(self) -> GrantHash:
@@ -323,7 +305,9 @@ async def _listen(
 
     def upstream_of(peer: LocalPeer, service: ServiceName) -> Upstream | None:
         settings = peer.tenant.services.get(service)
-        return None if settings is None else HttpUpstream(services, str(settings.upstream))
+        if settings is None or not plane_of().has_upstream:
+            return None
+        return HttpUpstream(services, str(settings.upstream))
 
     inway = await _runner(inway_app(peer_of_connection, upstream_of), stack)
     tokens = await _runner(manager.app(), stack)

@@ -1,14 +1,20 @@
 """Real installations in the process of the test: certificates, configuration and ports of its own, stores in memory.
 
-`serving` runs them as `serve` does; `command` runs the command line against one, in a thread, while it goes on.
+`serving` runs them as `serve` does; `command` runs the command line against one, in a thread, while it goes on;
+`dialogue` does so as a process on a terminal.
 """
 
 import asyncio
 import contextlib
 import json
+import os
+import pty
+import select
 import socket
 import ssl
-from collections.abc import AsyncIterator, Mapping
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,7 +34,7 @@ from gateway.http.client import new_session
 from klantenregister import cli
 from klantenregister.hosting import HostedPeer, Role
 from klantenregister.installation import ALL_ROLES, Installation, running
-from tests.e2e.federation import CONSUMER, DIRECTORY, PROVIDER, SERVICE, Member, free_port
+from tests.e2e.federation import CONSUMER, DIRECTORY, PROVIDER, REPOSITORY, SERVICE, Member, free_port
 
 __all__ = ["CONSUMER", "DIRECTORY", "PROVIDER", "SERVICE", "Answer", "Member", "Place", "command", "free_port"]
 
@@ -227,6 +233,48 @@ async def command(*words: object) -> int:
             return int(ended.code or 0)
 
     return await asyncio.to_thread(run)
+
+
+async def dialogue(words: Sequence[object], *exchange: tuple[str, str]) -> tuple[int, str]:
+    """Run the command line on a terminal, as a process: wait for each text, type the answer; exit code and output."""
+    return await asyncio.to_thread(_dialogue, [str(word) for word in words], exchange)
+
+
+def _dialogue(words: list[str], exchange: Sequence[tuple[str, str]]) -> tuple[int, str]:
+    master, slave = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "klantenregister", *words],
+        cwd=REPOSITORY,
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+    ) as process:
+        os.close(slave)
+        shown = ""
+        for awaited, answer in exchange:
+            shown += _read_until(master, awaited)
+            os.write(master, answer.encode())
+        shown += _read_until(master, None)
+        os.close(master)
+        return process.wait(timeout=20), shown
+
+
+def _read_until(terminal: int, awaited: str | None) -> str:
+    """What the terminal shows until `awaited` is in it; None: until the program ends."""
+    shown = b""
+    while awaited is None or awaited.encode() not in shown:
+        ready, _, _ = select.select([terminal], [], [], 20)
+        assert ready, f"waited for {awaited}, saw {shown.decode()}"
+        try:
+            part = os.read(terminal, 1_000)
+        except OSError:  # how Linux says that the other end was closed
+            part = b""
+        if not part:
+            assert awaited is None, f"waited for {awaited}, saw {shown.decode()}"
+            break
+        shown += part
+    return shown.decode()
 
 
 def hosted(installation: Installation, member: Member) -> HostedPeer:

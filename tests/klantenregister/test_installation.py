@@ -276,6 +276,23 @@ async def test_tenants_that_the_register_cannot_tell_apart_change_nothing(federa
         assert installation.settings is before
 
 
+async def test_tenants_that_are_right_only_after_a_restart_change_nothing(federation: Place) -> None:
+    # One listener for both, so that a name must tell Manager and Inway apart.
+    port = federation.ports["inway"] = federation.ports["manager"]
+    federation.document["listen"]["inway"] = federation.document["listen"]["manager"]
+    for tenant, member in zip(federation.document["tenants"], (DIRECTORY, PROVIDER, CONSUMER), strict=True):
+        tenant["inway_address"] = federation.inway(member, "")
+    async with serving(federation.settings()) as installation:
+        before = installation.settings
+        federation.document["listen"]["inway"] = f"127.0.0.1:{free_port()}"
+        federation.document["tenants"][1]["inway_address"] = f"https://{PROVIDER.manager_host}:{port}"
+        with pytest.raises(WrongUsage, match=r"tenants\[1\]\.inway_address: .*one listener serves both"):
+            await installation.apply(federation.settings())
+
+        assert installation.settings is before
+        assert (await federation.call(CONSUMER, PROVIDER, "GET", federation.manager(PROVIDER))).status == 200
+
+
 async def test_a_store_that_is_gone_changes_nothing(federation: Place) -> None:
     everybody = federation.document["tenants"]
     federation.document["tenants"] = everybody[:2]

@@ -57,6 +57,15 @@ def test_what_json_does_not_know_is_shown_as_text() -> None:
     assert (line["path"], line["set"], line["nested"]) == ("/a", "{1}", {"path": "/b"})
 
 
+def test_what_json_cannot_hold_at_all_is_shown_as_text() -> None:
+    circle: list[object] = []
+    circle.append(circle)
+
+    assert formatted(circle=circle, seconds=1)["circle"] == "[[...]]"
+    assert formatted(keys={(1, 2): 3})["keys"] == "{(1, 2): 3}"
+    assert formatted(ratio=float("nan"))["ratio"] == "nan"
+
+
 @given(st.text())
 def test_any_text_stays_on_one_line_of_ascii(text: str) -> None:
     line = formatted("event", reason=text)

@@ -126,10 +126,11 @@ async def test_a_secret_that_was_replaced_is_what_counts(place: Place) -> None:
     async with watching(place):
         assert [await status(first), await status(second)] == [200, 401]
         secret.write_text(second)
-        async with asyncio.timeout(5):
-            while await status(second) != 200:
-                await asyncio.sleep(ROUND_S)
-        assert await status(first) == 401
+        for _ in range(200):
+            if await status(second) == 200:
+                break
+            await asyncio.sleep(ROUND_S)
+        assert [await status(first), await status(second)] == [401, 200]
 
 
 async def test_a_wrong_configuration_is_refused_aloud_once_and_the_old_one_stays(place: Place, told: Told) -> None:
@@ -172,20 +173,15 @@ async def test_a_secret_that_a_refused_configuration_waits_for_is_noticed(place:
 
         (place.folder / "kiss.token").write_text("first-key-of-the-application-0123456789")
         await eventually(lambda: len(installation.settings.tenants[0].applications) == 1)
-        assert not any("first-key" in str(vars(record)) for record in logging.getLogger().handlers)
 
 
-async def test_what_was_written_while_it_started_is_noticed(place: Place) -> None:
+async def test_what_was_written_while_it_started_is_noticed(place: Place, told: Told) -> None:
     seen = fingerprint(place.config, place.settings())
-    place.document["tenants"].append(place.tenant(CONSUMER))
-    settings = place.settings()
-    place.document["tenants"].pop()
-    assert seen != fingerprint(place.config, settings)
+    certificate = place.folder / "pki" / f"{PROVIDER.slug}.pem"
+    certificate.write_bytes(certificate.read_bytes() + b"\n")
 
-    async with watching(place, seen=seen) as (installation, _):
-        place.document["tenants"].append(place.tenant(CONSUMER))
-        place.write()
-        await eventually(lambda: len(slugs(installation)) == 2)
+    async with watching(place, seen=seen):
+        await eventually(lambda: told.count("configuration_applied") == 1)
 
 
 async def test_the_signal_makes_it_look_though_nothing_changed(
@@ -242,9 +238,8 @@ def test_the_files_are_all_that_the_configuration_names(federation: Place) -> No
     federation.document["group"]["revocation"] = {"crl": crls}
 
     pki = federation.folder / "pki"
-    pairs = {
-        pki / f"{tenant['slug']}.{suffix}" for tenant in federation.document["tenants"] for suffix in ("pem", "key")
-    }
+    slugs = [tenant["slug"] for tenant in federation.document["tenants"]]
+    pairs = {pki / f"{slug}.{suffix}" for slug in slugs for suffix in ("pem", "key")}
     assert set(files_of(federation.config, federation.settings())) == pairs | {
         federation.config,
         federation.folder / "storage.url",
@@ -269,5 +264,5 @@ def test_a_fingerprint_differs_when_a_file_is_written_replaced_or_removed(place:
     certificate.unlink()
     prints.append(fingerprint(place.config, settings))
 
-    assert all(one != other for place_, one in enumerate(prints) for other in prints[place_ + 1 :])
+    assert all(one != other for at, one in enumerate(prints) for other in prints[at + 1 :])
     assert prints[-1][certificate] is None

@@ -154,14 +154,14 @@ async def test_a_deleted_directory_is_unavailable(path: Path, store: SqliteLog, 
 async def test_the_loss_of_its_own_file_is_not_silent(path: Path, store: SqliteLog, log: Log) -> None:
     await log.append([entry("a")])
     log_path(path, 3).unlink()
-    with pytest.raises(StoreUnavailable, match="gone"):
+    with pytest.raises(StoreUnavailable, match=r"kr\.log-3\.db: it is gone"):
         await log.find(LogQuery())
 
 
 async def test_a_damaged_file_of_another_worker_is_not_passed_over(path: Path, log: Log) -> None:
     await log.append([entry("a")])
     log_path(path, 4).write_text("not a database, but long enough to be looked at" * 20)
-    with pytest.raises(StoreUnavailable, match="not a database"):
+    with pytest.raises(StoreUnavailable, match=r"kr\.log-4\.db: it is not a database"):
         await log.find(LogQuery())
 
 

@@ -1,13 +1,14 @@
 import asyncio
 import sqlite3
 import threading
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from storage.errors import StoreUnavailable
-from storage.sqlite_connection import SqliteFile, no_preparation
+from storage.sqlite_connection import BUSY_TIMEOUT_S, SqliteFile, no_preparation
 from storage.sqlite_readers import STEPS_ON_LOOP, Readers
 
 COUNT = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < ?) SELECT count(*) FROM n"
@@ -79,8 +80,9 @@ async def test_the_loop_never_waits_for_a_lock(readers: Readers, file: SqliteFil
         reading = tasks.create_task(
             readers.run(lambda connection: connection.execute("SELECT probes FROM probe").fetchone())
         )
-        await asyncio.sleep(0.02)
-        # Had the loop waited, it would not come here, and the lock would never go.
+        begun = time.monotonic()
+        await asyncio.sleep(0)
+        assert time.monotonic() - begun < BUSY_TIMEOUT_S / 2
         assert not reading.done()
         holder.close()
     assert reading.result() == (7,)

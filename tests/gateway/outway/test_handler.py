@@ -1,4 +1,3 @@
-import asyncio
 import json
 from dataclasses import replace
 
@@ -6,39 +5,18 @@ import pytest
 from aiohttp import web
 
 from gateway.errors import ServiceNotFound
-from gateway.fsc.external_contract import CONNECTION_REFERENCE
-from gateway.fsc.grants import Grant
-from gateway.fsc.logrecord import Direction, LogRecord
 from gateway.fsc.names import InwayAddress, ServiceName
-from gateway.fsc.uuid7 import parse_uuid7
-from gateway.txlog.log import TransactionLog
-from tests.gateway.dataplane import DataPlane, HeldLog, answering, inway_name
+from tests.gateway.dataplane import DataPlane, inway_name, refusal
+from tests.gateway.echo import answering
 from tests.gateway.material import (
-    CONSUMER,
-    DELEGATOR,
     ECHO,
     PROVIDER,
-    SERVICE_DELEGATOR,
     STRANGER,
     authority,
     connection_grant,
-    delegated_grant,
-    doubly_delegated_grant,
-    grant_on_delegated_service,
     key_pair,
-    uuid7,
 )
 from tests.gateway.wire import Message, Wire, listening
-
-
-def refusal(answer: Message, domain: str = "OUTWAY") -> tuple[int, str]:
-    """Status and code, once the answer is seen to be a well formed error of this component."""
-    body = json.loads(answer.body)
-    assert set(body) == {"message", "domain", "code"}
-    assert body["message"]
-    assert body["domain"] == f"ERROR_DOMAIN_{domain}"
-    assert answer.head.get("Fsc-Error-Code") == body["code"]
-    return answer.status, body["code"]
 
 
 def message_of(answer: Message) -> str:
@@ -100,7 +78,7 @@ async def test_the_first_selector_that_is_present_decides(
     plane: DataPlane, line: str, expected: tuple[int, str]
 ) -> None:
     answer = await plane.ask_outway(f"{line}\r\n".encode())
-    assert refusal(answer) == expected
+    assert refusal(answer, "OUTWAY") == expected
     assert plane.manager.requests == 0
 
 
@@ -112,93 +90,21 @@ async def test_a_refusal_names_the_candidates(plane: DataPlane) -> None:
 @pytest.mark.fsc("Integration-ConsumeService-2")
 async def test_without_a_contract_there_is_no_connection(plane: DataPlane) -> None:
     await plane.revoke(plane.contract, at=[plane.consumer])
-    assert refusal(await plane.ask_outway()) == (400, "ERROR_CODE_NO_VALID_GRANT")
+    assert refusal(await plane.ask_outway(), "OUTWAY") == (400, "ERROR_CODE_NO_VALID_GRANT")
     assert plane.manager.requests == 0
     assert plane.service.connections == 0
 
 
 async def test_connect_is_not_supported(plane: DataPlane) -> None:
     answer = await plane.ask_outway(start=b"CONNECT klant.outway:443 HTTP/1.1")
-    assert refusal(answer) == (405, "ERROR_CODE_METHOD_UNSUPPORTED")
+    assert refusal(answer, "OUTWAY") == (405, "ERROR_CODE_METHOD_UNSUPPORTED")
     assert plane.manager.requests == 0
 
 
 async def test_a_target_that_could_not_be_sent_on_as_it_is(plane: DataPlane) -> None:
     answer = await plane.ask_outway(start=b"GET /#fragment HTTP/1.1")
-    assert refusal(answer) == (400, "ERROR_CODE_INVALID_REQUEST")
+    assert refusal(answer, "OUTWAY") == (400, "ERROR_CODE_INVALID_REQUEST")
     assert await plane.consumer_records() == []
-
-
-# -- the transaction id
-
-
-@pytest.mark.fsc("Outway-TransactionLog-2")
-@pytest.mark.fsc("Integration-TransactionLog-1")
-async def test_a_transaction_id_is_made_logged_on_both_sides_sent_and_returned(plane: DataPlane) -> None:
-    answer = await plane.ask_outway()
-    (transaction_id,) = answer.head.all("Fsc-Transaction-Id")
-    assert parse_uuid7(transaction_id).hex[:12] == f"{plane.clock.now_ms():012x}"
-    (received,) = plane.service.received
-    assert received.head.all("Fsc-Transaction-Id") == [transaction_id]
-    records = [*await plane.consumer_records(), *await plane.provider_records()]
-    assert [record.transaction_id for record in records] == [transaction_id] * 2
-    assert [record.direction for record in records] == [Direction.OUTGOING, Direction.INCOMING]
-
-
-async def test_requests_get_ids_of_their_own(plane: DataPlane) -> None:
-    async with plane.outway() as wire:
-        answers = [await wire.ask(b"GET / HTTP/1.1\r\nHost: klant.x\r\n\r\n") for _ in range(3)]
-    assert len({answer.head.get("Fsc-Transaction-Id") for answer in answers}) == 3
-
-
-async def test_the_id_of_the_application_is_taken(plane: DataPlane) -> None:
-    transaction_id = uuid7()
-    answer = await plane.ask_outway(f"Fsc-Transaction-Id: {transaction_id}\r\n".encode())
-    assert answer.head.all("Fsc-Transaction-Id") == [transaction_id]
-    assert plane.service.received[0].head.all("Fsc-Transaction-Id") == [transaction_id]
-
-
-async def test_a_service_that_returns_an_id_too_does_not_double_it(plane: DataPlane) -> None:
-    plane.service.behaviour = answering(
-        b"HTTP/1.1 200 OK\r\nFsc-Transaction-Id: of-the-service\r\nContent-Length: 0\r\n\r\n"
-    )
-    transaction_id = uuid7()
-    answer = await plane.ask_outway(f"Fsc-Transaction-Id: {transaction_id}\r\n".encode())
-    assert answer.head.all("Fsc-Transaction-Id") == [transaction_id]
-
-
-@pytest.mark.parametrize(
-    "lines",
-    [
-        b"Fsc-Transaction-Id:\r\n",
-        b"Fsc-Transaction-Id: 1\r\n",
-        b"Fsc-Transaction-Id: 6ba7b810-9dad-41d1-80b4-00c04fd430c8\r\n",
-        b"Fsc-Transaction-Id: 01a20966-5068-77ca-a1b0-299c54a3a583\r\n" * 2,
-    ],
-)
-async def test_any_other_id_is_refused_and_not_returned(plane: DataPlane, lines: bytes) -> None:
-    answer = await plane.ask_outway(lines)
-    assert refusal(answer) == (400, "INVALID_LOG_RECORD_ID")
-    assert "fsc-transaction-id" not in answer.head.names()
-    assert await plane.consumer_records() == []
-
-
-async def test_the_id_is_returned_with_every_refusal(plane: DataPlane) -> None:
-    transaction_id = uuid7()
-    line = f"Fsc-Transaction-Id: {transaction_id}\r\n".encode()
-    plane.manager.answer = lambda: web.json_response({"error": "invalid_grant"}, status=400)
-    answers = [
-        await plane.ask_outway(line, b"Fsc-Service: a/b\r\n"),
-        await plane.ask_outway(line),
-    ]
-    plane.manager.answer = None
-    plane.consumer_log.available = False
-    answers.append(await plane.ask_outway(line))
-    plane.consumer_log.available = True
-    plane.served_with.clear()
-    answers.append(await plane.ask_outway(line))
-    assert [answer.status for answer in answers] == [400, 502, 500, 502]
-    assert [answer.head.all("Fsc-Transaction-Id") for answer in answers] == [[transaction_id]] * 4
 
 
 # -- what is sent
@@ -234,7 +140,7 @@ async def test_one_token_serves_many_requests(plane: DataPlane) -> None:
 async def test_what_the_manager_refuses_is_told_and_nothing_is_sent(plane: DataPlane) -> None:
     await plane.revoke(plane.contract, at=[plane.provider])
     answer = await plane.ask_outway()
-    assert refusal(answer) == (502, "ERROR_CODE_TOKEN_REQUEST_FAILED")
+    assert refusal(answer, "OUTWAY") == (502, "ERROR_CODE_TOKEN_REQUEST_FAILED")
     assert "invalid_grant: the contract of this grant has been revoked" in message_of(answer)
     assert await plane.consumer_records() == []
     assert plane.service.connections == 0
@@ -243,13 +149,13 @@ async def test_what_the_manager_refuses_is_told_and_nothing_is_sent(plane: DataP
 async def test_a_manager_that_cannot_be_reached(plane: DataPlane) -> None:
     plane.served_with.clear()
     answer = await plane.ask_outway()
-    assert refusal(answer) == (502, "ERROR_CODE_TOKEN_REQUEST_FAILED")
+    assert refusal(answer, "OUTWAY") == (502, "ERROR_CODE_TOKEN_REQUEST_FAILED")
     assert PROVIDER in message_of(answer)
 
 
 async def test_an_outway_without_a_valid_certificate_can_ask_for_nothing(plane: DataPlane) -> None:
     plane.consumer.tenant = replace(plane.consumer.tenant, key_pairs=())
-    assert refusal(await plane.ask_outway()) == (502, "ERROR_CODE_TOKEN_REQUEST_FAILED")
+    assert refusal(await plane.ask_outway(), "OUTWAY") == (502, "ERROR_CODE_TOKEN_REQUEST_FAILED")
 
 
 async def test_a_refused_token_is_renewed_once_without_the_application_noticing(plane: DataPlane) -> None:
@@ -301,69 +207,6 @@ async def test_a_401_of_the_service_itself_is_no_reason_to_renew(plane: DataPlan
     assert len(plane.service.received) == 1
 
 
-# -- the log
-
-
-@pytest.mark.fsc("Outway-TransactionLog-1")
-async def test_the_record_is_durable_before_anything_is_sent(plane: DataPlane) -> None:
-    assert isinstance(plane.consumer.log, TransactionLog)
-    held = HeldLog(plane.consumer.log)
-    plane.consumer.log = held
-    async with asyncio.TaskGroup() as tasks:
-        asked = tasks.create_task(plane.ask_outway())
-        await held.waiting.wait()
-        assert await plane.provider_records() == []
-        assert plane.service.connections == 0
-        held.release.set()
-        assert (await asked).status == 200
-
-
-@pytest.mark.fsc("Outway-TransactionLog-5")
-async def test_a_log_that_cannot_be_written_stops_the_request(plane: DataPlane) -> None:
-    plane.consumer_log.available = False
-    assert refusal(await plane.ask_outway()) == (500, "TRANSACTION_LOG_WRITE_ERROR")
-    assert await plane.provider_records() == []
-    assert plane.service.connections == 0
-
-
-async def _outgoing_record_of(plane: DataPlane, grant: Grant) -> LogRecord:
-    """What the Outway logged of a request by this grant, which the Service received."""
-    record = await plane.add_contract(grant)
-    answer = await plane.ask_outway(f"Fsc-Grant-Hash: {record.grant_hashes[0]}\r\n".encode())
-    assert answer.status == 200
-    (logged,) = await plane.consumer_records()
-    assert len(plane.service.received) == 1
-    assert (logged.direction, logged.grant_hash) == (Direction.OUTGOING, record.grant_hashes[0])
-    assert (logged.outway_peer_id, logged.service_peer_id, logged.service_name) == (CONSUMER, PROVIDER, ECHO)
-    return logged
-
-
-@pytest.mark.fsc("Outway-TransactionLog-3")
-@pytest.mark.fsc("Integration-ConsumeServiceAsDelegatee-1")
-async def test_a_delegated_connection(plane: DataPlane) -> None:
-    logged = await _outgoing_record_of(plane, delegated_grant())
-    assert (logged.delegator_peer_id, logged.service_delegator_peer_id) == (DELEGATOR, None)
-
-
-@pytest.mark.fsc("Outway-TransactionLog-4")
-@pytest.mark.fsc("Integration-ConsumeDelegatedService-1")
-async def test_a_connection_to_a_delegated_service(plane: DataPlane) -> None:
-    logged = await _outgoing_record_of(plane, grant_on_delegated_service())
-    assert (logged.delegator_peer_id, logged.service_delegator_peer_id) == (None, SERVICE_DELEGATOR)
-
-
-@pytest.mark.fsc("Integration-ConsumeDelegatedService-2")
-async def test_a_delegated_connection_to_a_delegated_service(plane: DataPlane) -> None:
-    logged = await _outgoing_record_of(plane, doubly_delegated_grant())
-    assert (logged.delegator_peer_id, logged.service_delegator_peer_id) == (DELEGATOR, SERVICE_DELEGATOR)
-
-
-async def test_the_reference_to_an_external_contract_is_logged(plane: DataPlane) -> None:
-    reference = {"reference": "2026-1", "delegator_id": "1", "delegator_name": "Stichting"}
-    logged = await _outgoing_record_of(plane, connection_grant(properties={CONNECTION_REFERENCE: reference, "x": "y"}))
-    assert logged.additional_data == {CONNECTION_REFERENCE: reference}
-
-
 # -- the Inway
 
 
@@ -374,7 +217,7 @@ async def test_an_inway_that_does_not_answer(plane: DataPlane) -> None:
     elsewhere = InwayAddress(f"https://{inway_name(PROVIDER)}:{port}")
     plane.provider.tenant = replace(plane.provider.tenant, inway_address=elsewhere)
     answer = await plane.ask_outway()
-    assert refusal(answer) == (502, "ERROR_CODE_INWAY_UNREACHABLE")
+    assert refusal(answer, "OUTWAY") == (502, "ERROR_CODE_INWAY_UNREACHABLE")
     assert PROVIDER in message_of(answer)
     assert len(await plane.consumer_records()) == 1
 
@@ -384,7 +227,7 @@ async def test_an_inway_with_the_certificate_of_another_peer_is_told_nothing(pla
     stranger = authority().issue(peer_id=STRANGER, name="Stranger", dns_names=names)
     plane.served_with[inway_name(PROVIDER)] = stranger
     answer = await plane.ask_outway()
-    assert refusal(answer) == (502, "ERROR_CODE_INWAY_UNREACHABLE")
+    assert refusal(answer, "OUTWAY") == (502, "ERROR_CODE_INWAY_UNREACHABLE")
     assert f"reached Peer {STRANGER} where Peer {PROVIDER} was meant" in message_of(answer)
     assert await plane.provider_records() == []
 

@@ -175,9 +175,9 @@ EARLIER_KEY = PublicKeyIdentification(public_key_thumbprint=key_pair(CONSUMER, 7
             Outway(peer_id=CONSUMER, identification=OUR_KEY),
             DelegatedService(peer_id=PROVIDER, name=ECHO, delegator=NamedPeer(peer_id=SERVICE_DELEGATOR)),
         ),
-        _of_another_outway(),
+        _connection(Outway(peer_id=STRANGER, identification=OUR_KEY)),
     ],
-    ids=["earlier key", "domain name", "delegated service", "another outway"],
+    ids=["earlier key", "domain name", "delegated service", "another Peer"],
 )
 def test_only_plain_grants_for_our_present_key_are_selected_by_name(grant: Grant) -> None:
     there = choices(contract(grant), connections=(declared("klant"),))

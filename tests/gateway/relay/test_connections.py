@@ -6,7 +6,8 @@ from contextlib import AbstractAsyncContextManager
 
 import pytest
 
-from tests.gateway.dataplane import GET, START, DataPlane, answering
+from tests.gateway.dataplane import GET, START, DataPlane
+from tests.gateway.echo import answering
 from tests.gateway.wire import Message, Wire
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.gateway.dataplane import GET, DataPlane, answering
+from tests.gateway.dataplane import GET, DataPlane
+from tests.gateway.echo import answering
 from tests.gateway.wire import Message, Wire
 
 # -- method, path and query
@@ -60,9 +61,13 @@ async def test_nothing_is_added_to_a_request_but_what_the_standard_says(plane: D
     ]
 
 
-async def test_nothing_is_added_to_an_answer_but_the_transaction_id(plane: DataPlane, application: Wire) -> None:
-    plane.service.behaviour = answering(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+@pytest.mark.parametrize("body", [b"", b"ok"])
+async def test_nothing_is_added_to_an_answer_but_the_transaction_id(
+    plane: DataPlane, application: Wire, body: bytes
+) -> None:
+    plane.service.behaviour = answering(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
     answer = await application.ask(GET)
+    assert answer.body == body
     assert sorted(answer.head.names()) == ["content-length", "fsc-transaction-id"]
 
 

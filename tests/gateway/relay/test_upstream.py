@@ -12,7 +12,7 @@ from gateway.fsc.token import Authorization
 from gateway.http.client import new_session
 from gateway.relay.http import HttpUpstream
 from gateway.relay.upstream import RequestHead, Response, Upstream, UpstreamFailed
-from tests.gateway.dataplane import EchoService, answering
+from tests.gateway.echo import EchoService, answering
 from tests.gateway.material import CONSUMER, ECHO, GROUP, PROVIDER
 from tests.gateway.wire import Message, Wire, listening
 

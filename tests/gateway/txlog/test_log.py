@@ -19,6 +19,7 @@ from storage.sqlite_log import SqliteLog
 from tests.gateway.harness import CONSUMER, FOREIGN, OTHER, PROVIDER, SERVICE
 
 AT = 1_800_000_000
+ROLES = ("outway_peer_id", "service_peer_id", "delegator_peer_id", "service_delegator_peer_id")
 EXTERNAL = {"delegation.connection.external_contract_reference": {"reference": "1", "delegator_id": "2"}}
 
 
@@ -78,9 +79,7 @@ async def test_a_transaction_id_that_is_used_again_is_logged_again(log: Transact
     assert len(await found(log, transaction_ids=(record().transaction_id,))) == 3
 
 
-@pytest.mark.parametrize(
-    "role", ["outway_peer_id", "service_peer_id", "delegator_peer_id", "service_delegator_peer_id"]
-)
+@pytest.mark.parametrize("role", ROLES)
 async def test_each_party_sees_the_record_in_every_role(log: TransactionLog, role: str) -> None:
     concerned = replace(record(1), **{role: FOREIGN})  # type: ignore[arg-type]
     await log.append(concerned)
@@ -103,10 +102,8 @@ async def test_no_filter_shows_what_is_not_visible(log: TransactionLog) -> None:
 
 
 async def test_either_list_is_enough(log: TransactionLog) -> None:
-    by_hash, by_name = (
-        replace(record(1), grant_hash=GrantHash("$1$3$b")),
-        replace(record(2), service_name=ServiceName("x")),
-    )
+    by_hash = replace(record(1), grant_hash=GrantHash("$1$3$b"))
+    by_name = replace(record(2), service_name=ServiceName("x"))
     for one in (by_hash, by_name, record(3)):
         await log.append(one)
     assert await found(log, grant_hashes=("$1$3$b",), service_names=("x",)) == [by_name, by_hash]

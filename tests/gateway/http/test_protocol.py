@@ -1,0 +1,115 @@
+"""What never became a request is answered in the shape of the standard, and repeated nowhere."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator
+from functools import partial
+
+import pytest
+from aiohttp import web
+
+from gateway.errors import ErrorDomain
+from gateway.http.errors import error_middleware
+from gateway.http.protocol import FscProtocol
+from tests.gateway.harness import log_texts
+
+TOKEN = b"Bearer eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiIxIn0.signature"
+
+
+async def _answer(request: web.Request) -> web.StreamResponse:
+    if request.path == "/half":
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"half")
+        raise RuntimeError("in the middle")
+    return web.Response(text="good")
+
+
+@pytest.fixture
+async def port() -> AsyncIterator[int]:
+    """An Inway, as far as its errors go."""
+    app = web.Application(middlewares=[error_middleware(ErrorDomain.INWAY)])
+    app.router.add_route("*", "/{path:.*}", _answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    assert runner.server is not None
+    make = partial(
+        FscProtocol, ErrorDomain.INWAY, runner.server, access_log=None, max_line_size=1000, max_field_size=2000
+    )
+    server = await asyncio.get_running_loop().create_server(make, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+        await runner.cleanup()
+
+
+async def ask(port: int, sent: bytes) -> bytes:
+    """Everything that is said until the connection is closed."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(sent)
+    async with asyncio.timeout(5):
+        said = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    return said
+
+
+def told(said: bytes) -> tuple[int, str, str]:
+    head, _, body = said.partition(b"\r\n\r\n")
+    answer = json.loads(body)
+    assert set(answer) == {"message", "domain", "code"}
+    assert f"Fsc-Error-Code: {answer['code']}".encode() in head
+    return int(head.split()[1]), answer["code"], answer["domain"]
+
+
+BROKEN = {
+    "not HTTP": TOKEN + b"\r\n\r\n",
+    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+    "version": b"GET / HTTP/3.0\r\n\r\n",
+    "header without colon": b"GET / HTTP/1.1\r\n" + TOKEN + b"\r\n\r\n",
+    "two lengths": b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+    "length and chunks": b"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "control character": b"GET / HTTP/1.1\r\nFsc-Authorization: " + TOKEN + b"\x00\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("sent", BROKEN.values(), ids=BROKEN.keys())
+async def test_what_is_not_http_is_refused(port: int, sent: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    said = await ask(port, sent)
+    assert told(said) == (400, "ERROR_CODE_INVALID_REQUEST", "ERROR_DOMAIN_INWAY")
+    assert b"eyJ" not in said
+    assert "eyJ" not in log_texts(caplog.records)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET /" + b"a" * 2000 + b" HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nFsc-Authorization: " + TOKEN * 60 + b"\r\n\r\n",
+    ],
+    ids=["request line", "header"],
+)
+async def test_what_is_too_long_is_refused(port: int, sent: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    said = await ask(port, sent)
+    assert told(said) == (431, "ERROR_CODE_REQUEST_TOO_LARGE", "ERROR_DOMAIN_INWAY")
+    assert b"eyJ" not in said
+    assert "eyJ" not in log_texts(caplog.records)
+
+
+async def test_a_connection_that_was_good_is_answered_once_more_and_closed(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    async with asyncio.timeout(5):
+        writer.write(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await reader.readuntil(b"good")).startswith(b"HTTP/1.1 200")
+        writer.write(b"nonsense\r\n\r\n")
+        assert told(await reader.read())[0] == 400
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_an_answer_that_breaks_off_is_cut_and_never_mixed_with_an_error(port: int) -> None:
+    said = await ask(port, b"GET /half HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert b"half" in said
+    assert b"Fsc-Error-Code" not in said
