@@ -68,17 +68,12 @@ class SqliteDocuments:
         check_collections(collections)
         async with self._changing:
             tables = await asyncio.to_thread(self._prepare_file, collections)
-            self._declared.update({collection.name: collection for collection in collections})
-            if self._running is not None:
+            if self._running is None:
+                self._running = self._started(tables)
+            else:
                 # Any write makes the writer look at what the file declares now.
                 await self._running.commits.submit((), 0)
-                return
-            writer = DocumentWriter(self._file, tables, busy_timeout_s=self._busy_timeout_s)
-            self._running = _Running(
-                readers=Readers(self._file, _prepare_reader, threads=self._read_threads),
-                writer=writer,
-                commits=GroupCommit("sqlite-documents", writer.commit, self._limits),
-            )
+            self._declared.update({collection.name: collection for collection in collections})
 
     async def close(self) -> None:
         """Commit what was accepted, let running reads end, let go of the file."""
@@ -110,6 +105,14 @@ class SqliteDocuments:
         """Refuse a collection that was not opened as it is declared here. Raises: ValueError."""
         if self._declared.get(collection.name) != collection:
             raise ValueError(f"collection {collection.name} was not opened with this declaration")
+
+    def _started(self, tables: Mapping[str, Table]) -> _Running:
+        writer = DocumentWriter(self._file, tables, busy_timeout_s=self._busy_timeout_s)
+        return _Running(
+            readers=Readers(self._file, _prepare_reader, threads=self._read_threads),
+            writer=writer,
+            commits=GroupCommit("sqlite-documents", writer.commit, self._limits),
+        )
 
     def _prepare_file(self, collections: Sequence[Collection]) -> dict[str, Table]:
         link = Link(self._file, no_preparation, timeout_s=OPEN_TIMEOUT_S)
@@ -164,7 +167,7 @@ class SqliteTenantDocuments:
         stored: list[Document] = []
         for write in writes:
             self._store.check_opened(write.collection)
-            table = running.writer.tables[write.collection.name]
+            table = running.writer.table(write.collection.name)
             if isinstance(write, Delete):
                 job.append(RowDelete(table, self._tenant, write.id, write.expected))
             else:

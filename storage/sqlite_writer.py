@@ -69,6 +69,15 @@ class DocumentWriter:
         except (sqlite3.Error, OSError) as error:
             raise unavailable(self._path, error) from error
 
+    def table(self, collection: str) -> Table:
+        """The table of a collection as last seen; may be asked from any thread. Raises: StoreUnavailable."""
+        table = self.tables.get(collection)
+        if table is None:
+            raise StoreUnavailable(
+                f"{self._path}: the file was replaced by one without {collection}: restart the program"
+            )
+        return table
+
     def close(self) -> None:
         """Let go of the file."""
         self._link.close()
@@ -99,7 +108,7 @@ class DocumentWriter:
 
     def _apply(self, connection: sqlite3.Connection, write: RowPut | RowDelete) -> bool:
         """Write one row; False when the document is not at the expected revision."""
-        table = self._table_now(write.table)
+        table = self.table(write.table.collection.name)
         key = (write.tenant, write.id)
         if isinstance(write, RowDelete):
             row = _written_row(connection, table.delete, (*key, write.expected))
@@ -118,14 +127,6 @@ class DocumentWriter:
         if row is not None:
             insert_elements(connection, table.collection, write.tenant, row, write.elements)
         return row is not None
-
-    def _table_now(self, table: Table) -> Table:
-        now = self.tables.get(table.collection.name)
-        if now is None:
-            raise StoreUnavailable(
-                f"{self._path}: the file was replaced by one without {table.collection.name}: restart the program"
-            )
-        return now
 
     def _follow_schema(self, connection: sqlite3.Connection) -> None:
         """Notice fields that another process declared since: their columns must be filled from now on."""

@@ -43,7 +43,7 @@ def _add_hash(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "hash",
         metavar="HASH",
-        help="content hash, in single quotes because of its $ signs; or the first characters after the last $",
+        help="content hash, in single quotes because of its $ signs; or its first characters as `list` shows them",
     )
 
 

@@ -12,6 +12,7 @@ from klantenregister import __version__, cli
 from klantenregister.commands import config_schema
 from klantenregister.errors import CommandError, Failed, WrongUsage
 from tests.e2e.federation import REPOSITORY
+from tests.klantenregister.running import Place
 
 
 def ending_with(outcome: BaseException | int, monkeypatch: pytest.MonkeyPatch) -> int:
@@ -97,12 +98,14 @@ def test_a_chosen_command_loads_no_other_module() -> None:
     assert done.stderr.strip() == "['klantenregister.commands.config_schema']"
 
 
-def test_a_reader_that_stops_reading_is_no_traceback() -> None:
+@pytest.mark.parametrize("how_much", ["more than a buffer", "a line"])
+def test_a_reader_that_stops_reading_is_no_traceback(place: Place, how_much: str) -> None:
+    words = ["check-config", str(place.write())] if how_much == "a line" else ["config-schema"]
     reading, writing = os.pipe()
     os.close(reading)
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "klantenregister", "config-schema"],
+            [sys.executable, "-m", "klantenregister", *words],
             cwd=REPOSITORY,
             stdout=writing,
             stderr=subprocess.PIPE,

@@ -145,6 +145,23 @@ async def test_a_restored_backup_is_served_without_a_restart(
     assert await notes.count(NOTES, (Eq("number", 3),)) == 1
 
 
+async def test_a_restored_backup_without_the_collection_is_unavailable(
+    path: Path, store: SqliteDocuments, notes: Documents
+) -> None:
+    other = SqliteDocuments(path.with_name("other.db"))
+    await other.open([Collection("else")])
+    await other.close()
+    await notes.put(NOTES, "a", {}, expected=None)
+    for name in ("x.db-wal", "x.db-shm"):
+        path.with_name(name).unlink()
+    path.with_name("other.db").rename(path)
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable, match="without notes"):
+            await notes.put(NOTES, "b", {}, expected=None)
+    with pytest.raises(StoreUnavailable, match="no such table"):
+        await notes.get(NOTES, "a")
+
+
 async def test_a_deleted_directory_is_unavailable(path: Path, store: SqliteDocuments, notes: Documents) -> None:
     shutil.rmtree(path.parent)
     for use in (notes.put(NOTES, "a", {}, expected=None), notes.get(NOTES, "a"), store.ping()):
