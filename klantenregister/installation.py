@@ -100,9 +100,10 @@ class Installation:
         self.settings = settings
         self.hosts.replace(hosted)
         self.register.use(in_register)
+        self._work_for(hosted)
+        # Last, because it waits for the requests under way.
         before, self._outways = self._outways, outways
         await self._close_outways_of(before, kept=outways)
-        self._work_for(hosted)
 
     def upstream_of(self, peer: LocalPeer, service: ServiceName) -> Upstream | None:
         """What is behind the Inway of `peer` under this name."""

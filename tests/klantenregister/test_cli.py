@@ -109,6 +109,7 @@ def test_a_reader_that_stops_reading_is_no_traceback(place: Place, how_much: str
             cwd=REPOSITORY,
             stdout=writing,
             stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONUNBUFFERED": ""},
             timeout=60,
             check=False,
         )

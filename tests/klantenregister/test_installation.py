@@ -1,5 +1,6 @@
 """`klantenregister.installation`: what starts, what a reload changes while it runs, and how it ends."""
 
+import asyncio
 import logging
 import socket
 from pathlib import Path
@@ -222,6 +223,36 @@ async def test_an_outway_moves_to_another_port(federation: Place) -> None:
         del federation.document["tenants"][2]["outway"]
         await installation.apply(federation.settings())
         assert not listens(other)
+
+
+async def test_an_outway_that_is_closed_lets_its_requests_end_and_delays_nothing(federation: Place) -> None:
+    arrived, release = asyncio.Event(), asyncio.Event()
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        arrived.set()
+        await release.wait()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\ndone")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(slow, "127.0.0.1", 0) as service:
+        port = service.sockets[0].getsockname()[1]
+        federation.document["tenants"][1]["services"][0]["upstream"] = f"http://127.0.0.1:{port}"
+        federation.document["timeouts"]["shutdown_seconds"] = 10
+        async with serving(federation.settings()) as installation, asyncio.TaskGroup() as tasks:
+            await eventually(lambda: agreed(installation), within_s=10)
+            request = tasks.create_task(through_outway(federation))
+            await arrived.wait()
+            work = installation._work[hosted(installation, CONSUMER).peer.peer_id]
+            del federation.document["tenants"][2]
+            applying = tasks.create_task(installation.apply(federation.settings()))
+            await eventually(lambda: work.done() and not listens(federation.ports["outway"]))
+            assert await names_answer(federation) == [True, True, False]
+            assert not applying.done()
+            release.set()
+
+    assert (request.result().status, request.result().text) == (200, "done")
 
 
 async def test_an_outway_port_in_use_is_refused_and_everything_stays(federation: Place) -> None:
