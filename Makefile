@@ -26,11 +26,11 @@ demo: $(RUNTIME) ## Start a whole federation on this machine and look a person u
 
 .PHONY: test
 test: $(DEVELOPMENT) ## Run every test, pytest's summary last [STORE=sqlite|mongodb|couchdb] [ARGS="-k token"]
-	@exec $(BIN)/pytest $(if $(STORE),--store=$(STORE)) $(ARGS)
+	@exec $(BIN)/pytest --numprocesses=auto --dist=loadfile $(if $(STORE),--store=$(STORE)) $(ARGS)
 
 .PHONY: soak
 soak: $(DEVELOPMENT) ## Run every test with very many generated examples (hours) [STORE=...] [ARGS=...]
-	@HYPOTHESIS_PROFILE=soak exec $(BIN)/pytest --timeout=0 $(if $(STORE),--store=$(STORE)) $(ARGS)
+	@HYPOTHESIS_PROFILE=soak exec $(BIN)/pytest --numprocesses=auto --dist=loadfile --timeout=0 $(if $(STORE),--store=$(STORE)) $(ARGS)
 
 .PHONY: services
 services: ## Install and start Redis, a MongoDB-protocol and a CouchDB-protocol server for the tests

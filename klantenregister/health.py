@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from gateway.http.errors import name_server
 from storage.errors import StoreError
 
 
@@ -23,5 +24,6 @@ def health_app(*, is_open: Callable[[], bool], ping: Callable[[], Awaitable[None
         return web.json_response({"status": "ready"})
 
     app = web.Application()
+    app.on_response_prepare.append(name_server)
     app.add_routes([web.get("/health/live", live), web.get("/health/ready", ready)])
     return app

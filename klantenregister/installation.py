@@ -28,6 +28,7 @@ from config.reload import diff
 from config.settings import Settings
 from gateway.admin.accounts import Accounts
 from gateway.admin.api import AdminApi
+from gateway.errors import ErrorDomain
 from gateway.fsc.names import ServiceName
 from gateway.http.client import new_session
 from gateway.http.listener import ProtocolFactory
@@ -165,7 +166,9 @@ class Installation:
                 continue
             key = f"tenants: outway.listen of {one.peer.tenant.slug}"
             try:
-                runner = await self.listeners.plain(key, one.outway.app(), address, SERVER_OPTIONS)
+                runner = await self.listeners.plain_fsc(
+                    key, ErrorDomain.OUTWAY, one.outway.app(), address, SERVER_OPTIONS
+                )
             except Failed:
                 await self._close_outways_of(outways, kept=self._outways)
                 raise
@@ -304,12 +307,11 @@ async def _protocol_factory(installation: Installation, role: Role) -> ProtocolF
     hosts, listeners = installation.hosts, installation.listeners
     if role is Role.MANAGER:
         app = manager_app(hosts.manager_of, max_body_bytes=installation.settings.limits.max_body_bytes)
-        runner = await listeners.runner(app)
+        _, factory = await listeners.fsc(ErrorDomain.MANAGER, app)
     else:
         app = inway_app(hosts.peer_of, installation.upstream_of)
-        runner = await listeners.runner(app, SERVER_OPTIONS, max_field_bytes=MAX_TOKEN_HEADER_BYTES)
-    assert runner.server is not None
-    return runner.server
+        _, factory = await listeners.fsc(ErrorDomain.INWAY, app, SERVER_OPTIONS, max_field_bytes=MAX_TOKEN_HEADER_BYTES)
+    return factory
 
 
 async def _listen_tls(

@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -15,8 +16,13 @@ from aiohttp import web
 
 from config.addresses import ListenAddress, TcpAddress, UnixAddress
 from config.settings import LimitsSettings, TimeoutSettings
-from gateway.http.listener import Route, listen_tls
+from gateway.errors import ErrorDomain
+from gateway.http.listener import ProtocolFactory, Route, listen_tls
+from gateway.http.protocol import FscProtocol
 from klantenregister.errors import Failed
+
+_OF_THE_SERVER = frozenset({"handler_cancellation"})
+"""Options that aiohttp's protocol reads from its server and does not take itself."""
 
 NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
@@ -28,30 +34,30 @@ class Listeners:
     limits: LimitsSettings
     timeouts: TimeoutSettings
     _runners: list[web.AppRunner] = field(default_factory=list)
-    _servers: list[asyncio.Server] = field(default_factory=list)
+    _servers: dict[web.AppRunner, asyncio.Server] = field(default_factory=dict)
+    _tls: list[asyncio.Server] = field(default_factory=list)
 
-    async def runner(
-        self, app: web.Application, options: Mapping[str, Any] = NO_OPTIONS, *, max_field_bytes: int | None = None
-    ) -> web.AppRunner:
-        """`app`, ready to be given connections; `options` are those of aiohttp's server."""
-        runner = web.AppRunner(
-            app,
-            access_log=None,
-            keepalive_timeout=self.timeouts.idle_seconds,
-            shutdown_timeout=self.timeouts.shutdown_seconds,
-            max_line_size=self.limits.max_request_line_bytes,
-            max_field_size=max_field_bytes or self.limits.max_header_bytes,
-            **options,
-        )
-        await runner.setup()
-        self._runners.append(runner)
-        return runner
+    async def fsc(
+        self,
+        component: ErrorDomain,
+        app: web.Application,
+        options: Mapping[str, Any] = NO_OPTIONS,
+        *,
+        max_field_bytes: int | None = None,
+    ) -> tuple[web.AppRunner, ProtocolFactory]:
+        """`app` as `component` of FSC, which answers also what is not HTTP: what makes the protocol of a connection.
 
-    async def plain(
-        self, key: str, app: web.Application, address: ListenAddress, options: Mapping[str, Any] = NO_OPTIONS
-    ) -> web.AppRunner:
+        `options` are those of aiohttp's server; the runner is for `drop`.
+        """
+        protocol = self._protocol_options(options, max_field_bytes)
+        runner = await self._runner(app, protocol)
+        assert runner.server is not None
+        own = {name: value for name, value in protocol.items() if name not in _OF_THE_SERVER}
+        return runner, partial(FscProtocol, component, runner.server, **own)
+
+    async def plain(self, key: str, app: web.Application, address: ListenAddress) -> web.AppRunner:
         """Serve `app` without TLS on `address`, the value of `key`. Raises: Failed when it cannot be bound."""
-        runner = await self.runner(app, options)
+        runner = await self._runner(app, self._protocol_options(NO_OPTIONS, None))
         try:
             if isinstance(address, UnixAddress):
                 await _unix_site(runner, address.path)
@@ -62,27 +68,64 @@ class Listeners:
             raise cannot_listen(key, address, error) from error
         return runner
 
+    async def plain_fsc(
+        self,
+        key: str,
+        component: ErrorDomain,
+        app: web.Application,
+        address: TcpAddress,
+        options: Mapping[str, Any] = NO_OPTIONS,
+    ) -> web.AppRunner:
+        """Serve `app` as `component` of FSC without TLS. Raises: Failed when it cannot be bound."""
+        runner, factory = await self.fsc(component, app, options)
+        try:
+            loop = asyncio.get_running_loop()
+            self._servers[runner] = await loop.create_server(factory, address.host, address.port, backlog=1024)
+        except OSError as error:
+            await self.drop(runner)
+            raise cannot_listen(key, address, error) from error
+        return runner
+
     async def tls(self, key: str, address: TcpAddress, context: ssl.SSLContext, route: Route) -> None:
         """Accept TLS on `address`; `route` gives each connection its protocol. Raises: Failed."""
         try:
-            self._servers.append(await listen_tls(address.host, address.port, context=context, route=route))
+            self._tls.append(await listen_tls(address.host, address.port, context=context, route=route))
         except OSError as error:
             raise cannot_listen(key, address, error) from error
 
     async def drop(self, runner: web.AppRunner) -> None:
-        """Close one that `plain` opened."""
+        """Close one that was opened without TLS."""
+        server = self._servers.pop(runner, None)
+        if server is not None:
+            server.close()
         self._runners.remove(runner)
         await runner.cleanup()
 
     async def close(self) -> None:
         """Accept nothing new, let requests under way end within the time the configuration gives, then cut."""
-        for server in self._servers:
+        for server in (*self._tls, *self._servers.values()):
             server.close()
         async with asyncio.TaskGroup() as tasks:
             for runner in self._runners:
                 tasks.create_task(runner.cleanup())
         self._runners.clear()
         self._servers.clear()
+        self._tls.clear()
+
+    def _protocol_options(self, options: Mapping[str, Any], max_field_bytes: int | None) -> dict[str, Any]:
+        return {
+            "access_log": None,
+            "keepalive_timeout": self.timeouts.idle_seconds,
+            "max_line_size": self.limits.max_request_line_bytes,
+            "max_field_size": max_field_bytes or self.limits.max_header_bytes,
+            **options,
+        }
+
+    async def _runner(self, app: web.Application, protocol: Mapping[str, Any]) -> web.AppRunner:
+        runner = web.AppRunner(app, shutdown_timeout=self.timeouts.shutdown_seconds, **protocol)
+        await runner.setup()
+        self._runners.append(runner)
+        return runner
 
 
 def cannot_listen(key: str, address: ListenAddress, error: OSError) -> Failed:

@@ -131,7 +131,7 @@ class Tenants:
 def host_names_of(public_base_url: str, slug: str) -> frozenset[str]:
     """The host names that a tenant has for itself: none when its URL already tells it apart by path."""
     parts = urlsplit(public_base_url)
-    if parts.hostname is None or parts.path.rstrip("/") == f"{_PREFIX}{slug}":
+    if parts.hostname is None or parts.path.rstrip("/").endswith(f"{_PREFIX}{slug}"):
         return frozenset()
     return frozenset({parts.hostname.lower()})
 

@@ -16,6 +16,7 @@ from gateway.admin.views import contract_view, peer_view, tenant_view
 from gateway.fsc.jcs import parse_json
 from gateway.fsc.signature import SignatureType
 from gateway.fsc.state import ContractState
+from gateway.http.errors import name_server
 from gateway.http.query import QueryParameters
 from gateway.manager.connections import request as request_contract
 from gateway.manager.connections import wanted_connection
@@ -100,6 +101,7 @@ class AdminApi:
         if sign_in:
             middlewares.append(sign_in_middleware(self._accounts))
         app = web.Application(middlewares=middlewares, client_max_size=1_048_576)
+        app.on_response_prepare.append(name_server)
         app.add_routes([one.route for one in self.operations])
         return app
 
@@ -139,6 +141,8 @@ class AdminApi:
         """POST /tenants/{slug}/contracts."""
         manager = self._manager(request)
         connection = _wanted(await _json(request), manager.peer.tenant.connections)
+        if connection.service.peer_id == manager.peer.peer_id:
+            raise Problem(400, "Bad Request", "service/peer_id: names the tenant itself; name another Peer")
         record = await request_contract(manager.peer, wanted_connection(manager.peer, connection))
         return web.json_response(contract_view(record, now=manager.peer.clock.now()), status=201)
 

@@ -19,10 +19,18 @@ from storage.errors import InvalidCursor, StoreError
 
 _log = logging.getLogger(__name__)
 
+SERVER_NAME = "klantenregister"
+
 
 def render(error: FscError, component: ErrorDomain) -> web.Response:
     """The answer that tells `error`; `component` is who answers."""
-    return web.json_response(error.body(component), status=error.status, headers=error.response_headers())
+    headers = {"Server": SERVER_NAME, **error.response_headers()}
+    return web.json_response(error.body(component), status=error.status, headers=headers)
+
+
+async def name_server(_: web.Request, response: web.StreamResponse) -> None:
+    """Signal `on_response_prepare`: tell who answers, not with which version of which library."""
+    response.headers["Server"] = SERVER_NAME
 
 
 def as_fsc_error(error: Exception) -> FscError:

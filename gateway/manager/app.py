@@ -8,7 +8,7 @@ from aiohttp.typedefs import Handler
 
 from certs.tls import peer_of
 from gateway.errors import ErrorDomain, NotFound
-from gateway.http.errors import error_middleware
+from gateway.http.errors import error_middleware, name_server
 from gateway.manager import handlers
 from gateway.manager.handlers import CALLER, MANAGER, HostedManager
 
@@ -29,6 +29,7 @@ def manager_app(manager_of: ManagerOf, *, max_body_bytes: int) -> web.Applicatio
         return await handler(request)
 
     app = web.Application(middlewares=[error_middleware(ErrorDomain.MANAGER), identify], client_max_size=max_body_bytes)
+    app.on_response_prepare.append(name_server)
     app.add_routes(
         [
             web.put("/v1/announce", handlers.announce),

@@ -109,26 +109,28 @@ def judge(wanted: Wanted, records: list[ContractRecord], *, now: int) -> tuple[V
     return (Verdict.OFFER if content.not_after - now <= lead_s else Verdict.GOOD), newest
 
 
-async def converge(peer: LocalPeer) -> None:
-    """Offer every Contract that is wanted and not there. Raises: StoreUnavailable."""
+async def converge(peer: LocalPeer) -> list[tuple[Wanted, ContractRecord]]:
+    """Offer every Contract that is wanted and not there; returns what is wanted but was refused.
+
+    Raises: StoreUnavailable.
+    """
     try:
         thumbprint = peer.signing_pair().public_key_thumbprint
     except NoValidCertificate as error:
         _log.error("cannot_converge", extra={"peer_id": peer.peer_id, "reason": str(error)})
-        return
+        return []
+    refused: list[tuple[Wanted, ContractRecord]] = []
     wanted = wanted_grants(peer.tenant, thumbprint)
     if not wanted:
-        return
+        return refused
     records = [record async for record in peer.contracts.involving(peer.peer_id)]
     for one in wanted:
         verdict, record = judge(one, records, now=peer.clock.now())
         if verdict is Verdict.REFUSED and record is not None:
-            _log.warning(
-                "declared_contract_refused",
-                extra={"peer_id": peer.peer_id, "wanted": one.label, "contract": record.content_hash},
-            )
+            refused.append((one, record))
         elif verdict is Verdict.OFFER:
             await _offer(peer, one)
+    return refused
 
 
 def wanted_connection(peer: LocalPeer, connection: ConnectionSettings) -> Wanted:

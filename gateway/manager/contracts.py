@@ -37,6 +37,9 @@ ACTIONS = {
 }
 
 
+_OVER = frozenset({ContractState.REJECTED, ContractState.REVOKED, ContractState.EXPIRED})
+
+
 class WrongState(Exception):
     """What the operator asked does not fit the state of the Contract."""
 
@@ -110,19 +113,24 @@ async def add_our_signature(peer: LocalPeer, content_hash: str, kind: SignatureT
     record = await peer.contracts.get(content_hash)
     if record is None:
         raise KeyError(content_hash)
-    if peer.peer_id in record.signers(kind):
+    now = peer.clock.now()
+    if _stands(record, peer.peer_id, kind, now=now):
         return record
     jws = await peer.sign(record.parsed, record.hashes[0], kind)
-    now = peer.clock.now()
 
     def sign(current: ContractRecord) -> ContractRecord:
-        if peer.peer_id in current.signers(kind):
+        if _stands(current, peer.peer_id, kind, now=now):
             return current
         check_may_sign(current, peer.peer_id, kind, now=now)
         signed = current.signed_by_us(kind, peer.peer_id, jws, action=ACTIONS[kind], now=now)
         return replace(signed, remark=remark)
 
     return await peer.contracts.update(record.content_hash, sign)
+
+
+def _stands(record: ContractRecord, us: PeerId, kind: SignatureType, *, now: int) -> bool:
+    """Whether we signed so before and it still holds: an accept does not, once the contract is over."""
+    return us in record.signers(kind) and not (kind is SignatureType.ACCEPT and record.state(now) in _OVER)
 
 
 def check_may_sign(record: ContractRecord, us: PeerId, kind: SignatureType, *, now: int) -> None:
@@ -132,7 +140,7 @@ def check_may_sign(record: ContractRecord, us: PeerId, kind: SignatureType, *, n
     once we have.
     """
     state = record.state(now)
-    if state in (ContractState.REJECTED, ContractState.REVOKED, ContractState.EXPIRED):
+    if state in _OVER:
         raise WrongState(f"the contract is {state.name.lower()}: nothing can be signed any more")
     accepted = us in record.signers(SignatureType.ACCEPT)
     if kind is SignatureType.REJECT and accepted:

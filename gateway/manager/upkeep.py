@@ -23,6 +23,7 @@ class Upkeep:
     def __init__(self, peer: LocalPeer) -> None:
         self._peer = peer
         self._announcer = Announcer(peer)
+        self._refused: frozenset[str] = frozenset()
         self._kicks = (asyncio.Event(), asyncio.Event())
         self.delivery = DeliveryWorker(peer)
 
@@ -62,5 +63,12 @@ class Upkeep:
         """Let the rules decide about what waits for us, and offer what is wanted."""
         for record in self._peer.contracts.view.waiting_for(self._peer.peer_id):
             await consider(self._peer, record.content_hash)
-        await converge(self._peer)
+        refused = await converge(self._peer)
+        for wanted, record in refused:
+            if record.content_hash not in self._refused:
+                _log.warning(
+                    "declared_contract_refused",
+                    extra={"peer_id": self._peer.peer_id, "wanted": wanted.label, "contract": record.content_hash},
+                )
+        self._refused = frozenset(record.content_hash for _, record in refused)
         return True

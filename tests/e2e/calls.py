@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aiohttp import ClientSession
+from aiohttp import ClientSession, ClientTimeout
 from multidict import CIMultiDictProxy
 
 from certs.custody import KeyPair, load_key_pair, load_trust_file
@@ -44,7 +44,7 @@ def plain(method: str, port: int, path: str, *, headers: Mapping[str, str] | Non
 
     async def call() -> Answer:
         async with (
-            ClientSession() as session,
+            ClientSession(timeout=ClientTimeout(total=30)) as session,
             session.request(method, f"http://127.0.0.1:{port}{path}", headers=headers, json=body) as answer,
         ):
             return Answer(answer.status, answer.headers, await answer.text())

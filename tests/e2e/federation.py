@@ -5,6 +5,7 @@ through its outside: Manager, Inway, Outway, the internal listener, or the comma
 """
 
 import http.client
+import itertools
 import json
 import os
 import signal
@@ -51,12 +52,17 @@ PROVIDER = Member("voorbeeld", "00000001823288444000", "Gemeente Voorbeeld")
 CONSUMER = Member("elders", "00000001950428139000", "Gemeente Elders")
 
 
+# Each process of tests begins elsewhere in the range.
+_candidates = itertools.islice(itertools.cycle(range(20_000, 32_000)), os.getpid() * 101 % 12_000, None)
+
+
 def free_port() -> int:
-    """A port of loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """A port of loopback that nobody listens on, from below those that the system gives to outgoing connections."""
+    for port in _candidates:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
+    raise AssertionError("every port is taken")
 
 
 def eventually(what: str, look: Callable[[], T | None], *, patience_s: float = PATIENCE_S) -> T:

@@ -286,6 +286,7 @@ async def test_a_body_that_cannot_be_understood_is_a_problem(console: Console, p
         ({"connection": 5}, 404),
         ({"service": "brp"}, 400),
         ({"service": {"peer_id": "x", "name": "brp"}}, 400),
+        ({"service": {"peer_id": PROVIDER, "name": "brp"}}, 400),
         ({"service": {"peer_id": CONSUMER}}, 400),
         ({"service": {"peer_id": CONSUMER, "name": "b/p"}}, 400),
         ({"service": {"peer_id": CONSUMER, "name": "brp"}, "valid_days": 0}, 400),

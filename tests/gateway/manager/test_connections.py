@@ -203,14 +203,14 @@ async def test_a_new_key_needs_a_new_contract_and_the_same_key_does_not(group: F
     assert len(await all_of(rekeyed)) == 2
 
 
-async def test_a_no_is_shown_and_nothing_is_offered(group: Federation, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_no_is_returned_and_nothing_is_offered(group: Federation) -> None:
     hosted = await consumer(group, "brp")
     await converge(hosted.peer)
     (record,) = await all_of(hosted)
     await add_our_signature(hosted.peer, record.content_hash, SignatureType.REVOKE, remark="")
-    await converge(hosted.peer)
+    ((wanted, refused),) = await converge(hosted.peer)
     assert len(await all_of(hosted)) == 1
-    assert "declared_contract_refused" in caplog.text
+    assert (wanted.label, refused.content_hash) == ("connection brp", record.content_hash)
 
 
 async def test_what_cannot_be_offered_stops_nothing_else(group: Federation, caplog: pytest.LogCaptureFixture) -> None:

@@ -99,7 +99,9 @@ async def test_an_unknown_contract_is_not_signed(hosted: HostedPeer) -> None:
     [
         ((), REVOKE, "reject it instead"),
         ((ACCEPT,), REJECT, "revoke it instead"),
-        ((ACCEPT, REVOKE), ACCEPT, None),
+        ((ACCEPT, REVOKE), ACCEPT, "revoked"),
+        ((ACCEPT, REVOKE), REVOKE, None),
+        ((ACCEPT,), ACCEPT, None),
         ((ACCEPT, REVOKE), REJECT, "revoked"),
         ((REJECT,), ACCEPT, "rejected"),
         ((REJECT,), REVOKE, "rejected"),

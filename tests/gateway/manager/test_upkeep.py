@@ -8,6 +8,7 @@ import pytest
 
 from gateway.fsc.signature import SignatureType
 from gateway.fsc.state import ContractState
+from gateway.manager.contracts import add_our_signature
 from gateway.manager.upkeep import Upkeep
 from gateway.state.contracts import Delivery, DeliveryAction
 from klantenregister.hosting import HostedPeer
@@ -81,6 +82,24 @@ async def _settle(group: Federation, condition: Callable[[], bool]) -> None:
             one.manager.upkeep.kick()
         await asyncio.sleep(0.02)
     raise AssertionError("they do not come to agree")
+
+
+async def test_a_no_to_what_is_declared_is_told_once(group: Federation, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    consumer = await group.host(CONSUMER, connections=(wanting("klanten", PROVIDER),))
+
+    def told() -> int:
+        return [record.message for record in caplog.records].count("declared_contract_refused")
+
+    async with working(consumer):
+        await eventually(lambda: "contract_offered" in caplog.messages)
+        (record,), _ = await consumer.peer.contracts.page(Query())
+        await add_our_signature(consumer.peer, record.content_hash, SignatureType.REVOKE, remark="")
+        consumer.manager.upkeep.kick()
+        await eventually(lambda: told() == 1)
+        consumer.manager.upkeep.kick()
+        await asyncio.sleep(0.1)
+    assert told() == 1
 
 
 async def test_a_rule_that_is_added_later_decides_about_what_waits(group: Federation) -> None:

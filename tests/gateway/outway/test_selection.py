@@ -103,7 +103,11 @@ def test_a_hash_of_what_we_cannot_connect_with_is_unknown(grant: Grant) -> None:
         select_grant(by(grant_hash=record.grant_hashes[0]), choices(record))
 
 
-@pytest.mark.parametrize("text", ["", "garbage", "$1$3$dW5rbm93bg", ECHO_CONTRACT.content_hash])
+@pytest.mark.parametrize(
+    "text",
+    ["", "garbage", "$1$3$dW5rbm93bg", ECHO_CONTRACT.content_hash],
+    ids=["empty", "garbage", "unknown", "of the contract"],
+)
 def test_any_other_hash_is_unknown(text: str) -> None:
     with pytest.raises(UnknownGrantHashInHeader) as refusal:
         select_grant(by(grant_hash=text), choices(ECHO_CONTRACT))
