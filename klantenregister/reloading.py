@@ -49,7 +49,8 @@ async def reload_when_changed(
     """
     while True:
         try:
-            await asyncio.wait_for(asked.wait(), LOOK_EVERY_S)
+            async with asyncio.timeout(LOOK_EVERY_S):
+                await asked.wait()
         except TimeoutError:
             if _now(seen) == seen:
                 continue

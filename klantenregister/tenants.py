@@ -51,11 +51,8 @@ def load_tenants(settings: Settings) -> tuple[Tenant, ...]:
 
 
 def register_tenants(settings: Settings) -> Tenants:
-    """Every tenant as the register sees it. Raises: WrongUsage when two cannot be told apart."""
-    try:
-        return Tenants(_register_tenant(settings, tenant) for tenant in settings.tenants)
-    except ValueError as error:
-        raise WrongUsage(f"tenants: {error}") from error
+    """Every tenant as the register sees it; that they can be told apart is what the settings were checked for."""
+    return Tenants(_register_tenant(settings, tenant) for tenant in settings.tenants)
 
 
 def _register_tenant(settings: Settings, tenant: TenantSettings) -> RegisterTenant:

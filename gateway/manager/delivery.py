@@ -73,7 +73,8 @@ class DeliveryWorker:
                     continue
                 wait_s = None if next_at is None else max(0.0, next_at - self._peer.clock.now_ms() / 1000)
                 try:
-                    await asyncio.wait_for(owed.wait(), wait_s)
+                    async with asyncio.timeout(wait_s):
+                        await owed.wait()
                 except TimeoutError:
                     continue
 

@@ -45,7 +45,8 @@ class Upkeep:
             kicked.clear()
             pause_s = EVERY_S if await self._succeeds(work) else RETRY_S
             try:
-                await asyncio.wait_for(kicked.wait(), pause_s)
+                async with asyncio.timeout(pause_s):
+                    await kicked.wait()
             except TimeoutError:
                 continue
 

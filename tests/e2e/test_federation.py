@@ -320,7 +320,7 @@ def test_a_stop_lets_a_request_under_way_end(own_federation: Federation) -> None
         reader, writer = await asyncio.open_connection("127.0.0.1", federation.consumer.ports["outway"])
         writer.write(f"GET /x HTTP/1.1\r\nHost: {SERVICE}.localhost\r\nConnection: close\r\n\r\n".encode())
         await arrived.wait()
-        stopping = asyncio.create_task(asyncio.to_thread(federation.provider.stop))  # noqa: TID251 - awaited below
+        stopping = asyncio.create_task(asyncio.to_thread(federation.provider.stop))
         await asyncio.sleep(0.5)
         release.set()
         answer = await reader.read()

@@ -116,12 +116,13 @@ def test_a_tenant_is_found_by_slug_or_by_the_host_that_is_its_own(federation: Pl
     assert consumer.public_base_url == f"http://127.0.0.1:{federation.ports['register']}/t/{CONSUMER.slug}"
 
 
-def test_two_tenants_with_one_host_are_wrong_usage(federation: Place) -> None:
+def test_two_tenants_below_one_host_are_told_apart_by_path(federation: Place) -> None:
     for tenant in federation.document["tenants"][:2]:
         tenant["public_base_url"] = f"https://klant.example.test/base/t/{tenant['slug']}"
 
-    with pytest.raises(WrongUsage, match=r"^tenants: host name klant\.example\.test"):
-        register_tenants(federation.settings())
+    found, path = register_tenants(federation.settings()).resolve("klant.example.test", f"/t/{PROVIDER.slug}/x")
+
+    assert (found.peer_id, path) == (PROVIDER.peer_id, "/x")
 
 
 def test_no_tenants_are_no_tenants(tmp_path: Path) -> None:

@@ -192,3 +192,14 @@ async def test_work_ends_when_it_is_cancelled_and_may_begin_again(group: Federat
             await asyncio.sleep(0.02)
             assert not task.done()
             task.cancel()
+
+
+async def test_it_ends_also_when_it_is_kicked_at_that_very_moment(group: Federation) -> None:
+    hosted = await group.host(PROVIDER)
+    async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+        work = tasks.create_task(hosted.manager.upkeep.run())
+        await asyncio.sleep(0.05)
+        hosted.manager.upkeep.kick()
+        hosted.peer.contracts.owed.set()
+        work.cancel()
+    assert work.cancelled()
