@@ -6,6 +6,7 @@ Members that the schema does not know are ignored here and kept in the JSON as r
 The flat Outway of 1.1 and develop is read into the identification union of 2.0, so one form is left to reason about.
 """
 
+from abc import abstractmethod
 from enum import Enum
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
@@ -123,23 +124,23 @@ class Grant(WireModel):
         return "properties" in self.model_fields_set
 
     @property
+    @abstractmethod
     def service_peer_id(self) -> PeerId:
         """The Peer that offers the Service."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def service_name(self) -> ServiceName:
         """The name of the Service, unique within its Peer."""
-        raise NotImplementedError
 
     @property
     def delegator_peer_id(self) -> PeerId | None:
         """The Peer on whose behalf is published or connected."""
         return None
 
+    @abstractmethod
     def peer_ids(self) -> frozenset[PeerId]:
         """Every Peer that the grant names."""
-        raise NotImplementedError
 
     def required_accepts(self) -> frozenset[PeerId]:
         """The Peers whose accept signature makes the grant valid: in all four kinds, everyone it names.
