@@ -68,6 +68,7 @@ def check_files(settings: Settings, *, now: int) -> Findings:
         # A list that nobody verifies is strange only when every issuer was met on the way.
         issuers_known = bool(settings.tenants) and not report.errors
         _check_crls(settings.group, trust, report, issuers_known=issuers_known)
+    _check_crl_urls(settings.group, report)
     return Findings(tuple(report.errors), tuple(report.warnings))
 
 
@@ -150,6 +151,16 @@ def _mode_here(group: GroupSettings) -> RevocationMode:
 
 def _has_urls(group: GroupSettings) -> bool:
     return not all(isinstance(source, Path) for source in group.revocation.crl)
+
+
+def _check_crl_urls(group: GroupSettings, report: _Report) -> None:
+    """What is not fetched protects nobody: said aloud in `soft`, refused in `hard`, where nobody could connect."""
+    if _has_urls(group) and group.revocation.mode is not RevocationMode.OFF:
+        say = report.error if group.revocation.mode is RevocationMode.HARD else report.warn
+        say(
+            ("group", "revocation", "crl"),
+            "this version reads CRLs from files only: download each one to a file, and again before it ends",
+        )
 
 
 def _check_crls(group: GroupSettings, trust: TrustStore, report: _Report, *, issuers_known: bool) -> None:

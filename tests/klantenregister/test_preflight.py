@@ -131,9 +131,12 @@ def test_hard_with_all_crls_is_in_order(place: Place) -> None:
     assert lines(place.check(group={"revocation": {"mode": "hard", "crl": ["pki/root.crl", "pki/ca.crl"]}})) == ([], [])
 
 
-def test_a_crl_behind_a_url_is_not_fetched_and_not_missed(place: Place) -> None:
-    url = {"revocation": {"mode": "hard", "crl": ["http://crl.example.test/root.crl", "pki/ca.crl"]}}
-    assert lines(place.check(group=url)) == ([], [])
+@pytest.mark.parametrize(("mode", "errors", "warnings"), [("hard", 1, 0), ("soft", 0, 1), ("off", 0, 1)])
+def test_a_crl_behind_a_url_is_said_not_to_be_fetched(place: Place, mode: str, errors: int, warnings: int) -> None:
+    url = {"revocation": {"mode": mode, "crl": ["http://crl.example.test/root.crl", "pki/ca.crl"]}}
+    found = lines(place.check(group=url))
+    assert (len(found[0]), len(found[1])) == (errors, warnings)
+    assert ("from files only" in str(found)) is (mode != "off")
 
 
 def test_a_crl_of_another_group_is_worth_a_warning(place: Place) -> None:
