@@ -5,10 +5,11 @@ contracts over mutual TLS on loopback, and the lookup crosses Outway, Inway and 
 """
 
 import asyncio
+import contextlib
 import json
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,7 +21,7 @@ from certs.authority import create_group, issue
 from clock import SystemClock
 from config.settings import Settings
 from gateway.state.transactions import RecordFilter
-from klantenregister.errors import Failed
+from klantenregister.errors import AddressInUse, Failed
 from klantenregister.hosting import HostedPeer
 from klantenregister.installation import Installation, running
 from klantenregister.settings_file import read_settings
@@ -33,6 +34,7 @@ PEOPLE = 250
 PERSON = 41
 _PATIENCE_S = 30.0
 _POLL_S = 0.02
+_ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +92,10 @@ async def run_demo(directory: Path, say: Say, *, stop: asyncio.Event | None) -> 
     """
     began = time.monotonic()
     say("1. A Group: root, intermediate and a certificate for each of three Peers")
-    settings = prepare(directory)
+    issue_certificates(directory)
     say("2. One process: Directory, two municipalities, their Managers, Inway, Outway and register")
-    async with running(settings, SystemClock()) as installation:
-        started = time.monotonic()
+    async with _started(directory) as installation:
+        settings, started = installation.settings, time.monotonic()
         provider, consumer = _hosted(installation, PROVIDER), _hosted(installation, CONSUMER)
         say("3. Each announces itself to the Directory and offers the contracts that its configuration declares")
         grant_hash = await _valid_connection(consumer)
@@ -148,14 +150,33 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _QuotingDumper.add_representer(str, _text)
 
 
-def prepare(directory: Path) -> Settings:
-    """Make PKI and configuration below `directory`, and read them back as `serve` would. Raises: WrongUsage."""
+@contextlib.asynccontextmanager
+async def _started(directory: Path) -> AsyncIterator[Installation]:
+    """The federation, running; on other ports when somebody took one between our looking and our listening."""
+    async with contextlib.AsyncExitStack() as stack:
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                installation = await stack.enter_async_context(running(configure(directory), SystemClock()))
+            except AddressInUse:
+                if attempt == _ATTEMPTS:
+                    raise
+                continue
+            yield installation
+            return
+
+
+def issue_certificates(directory: Path) -> None:
+    """Make the Group and a certificate for each Peer below `directory`."""
     now = SystemClock().now()
     pki = directory / "pki"
     create_group(pki, GROUP, now=now)
     for peer in (DIRECTORY, PROVIDER, CONSUMER):
         names = [f"{role}.{peer.slug}.localhost" for role in ("manager", "inway")]
         issue(pki, peer_id=peer.peer_id, name=peer.name, dns_names=names, now=now, stem=pki / peer.slug)
+
+
+def configure(directory: Path) -> Settings:
+    """Write a configuration with ports that are free now, and read it back as `serve` would. Raises: WrongUsage."""
     file = directory / "demo.yaml"
     text = yaml.dump(_configuration(), Dumper=_QuotingDumper, sort_keys=False, allow_unicode=True)
     file.write_text(text, encoding="utf-8")

@@ -11,6 +11,10 @@ class Failed(CommandError):
     """The command was right, but it could not be done."""
 
 
+class AddressInUse(Failed):
+    """Somebody else listens where we should."""
+
+
 class WrongUsage(CommandError):
     """Wrong arguments or configuration."""
 

@@ -19,7 +19,7 @@ from config.settings import LimitsSettings, TimeoutSettings
 from gateway.errors import ErrorDomain
 from gateway.http.listener import ProtocolFactory, Route, listen_tls
 from gateway.http.protocol import FscProtocol
-from klantenregister.errors import Failed
+from klantenregister.errors import AddressInUse, Failed
 
 _OF_THE_SERVER = frozenset({"handler_cancellation"})
 """Options that aiohttp's protocol reads from its server and does not take itself."""
@@ -130,7 +130,9 @@ class Listeners:
 
 def cannot_listen(key: str, address: ListenAddress, error: OSError) -> Failed:
     """Why the address of a key in the configuration cannot be listened on, and what to do."""
+    kind = Failed
     if error.errno == errno.EADDRINUSE:
+        kind = AddressInUse
         remedy = "Is another process using it? Stop that one, or choose another address"
     elif error.errno in (errno.EACCES, errno.EPERM):
         remedy = "This user may not: choose another address (a port above 1023), or give it the right"
@@ -139,7 +141,7 @@ def cannot_listen(key: str, address: ListenAddress, error: OSError) -> Failed:
     # The event loop's own text repeats the address, but the number of a host name's error is not the system's.
     number = None if isinstance(error, socket.gaierror) else error.errno
     reason = os.strerror(number) if number else error.strerror or str(error)
-    return Failed(f"{key}: cannot listen on {address}: {reason}. {remedy}")
+    return kind(f"{key}: cannot listen on {address}: {reason}. {remedy}")
 
 
 async def _unix_site(runner: web.AppRunner, path: Path) -> None:

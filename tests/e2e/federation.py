@@ -52,8 +52,11 @@ PROVIDER = Member("voorbeeld", "00000001823288444000", "Gemeente Voorbeeld")
 CONSUMER = Member("elders", "00000001950428139000", "Gemeente Elders")
 
 
-# Each process of tests begins elsewhere in the range.
-_candidates = itertools.islice(itertools.cycle(range(20_000, 32_000)), os.getpid() * 101 % 12_000, None)
+# Each worker of one run has a range of its own; two runs at once begin elsewhere in it.
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_candidates = itertools.islice(
+    itertools.cycle(range(20_000 + _worker % 6 * 2_000, 22_000 + _worker % 6 * 2_000)), os.getppid() * 97 % 2_000, None
+)
 
 
 def free_port() -> int:

@@ -12,7 +12,17 @@ import pytest
 from clock import SystemClock
 from config.addresses import TcpAddress
 from klantenregister import demo
-from klantenregister.demo import CONSUMER, DIRECTORY, PEOPLE, PROVIDER, SERVICE, Report, prepare, run_demo
+from klantenregister.demo import (
+    CONSUMER,
+    DIRECTORY,
+    PEOPLE,
+    PROVIDER,
+    SERVICE,
+    Report,
+    configure,
+    issue_certificates,
+    run_demo,
+)
 from klantenregister.errors import Failed, WrongUsage
 from klantenregister.preflight import check_files
 from tests.klantenregister.running import listens, plain
@@ -55,7 +65,8 @@ def test_a_report_is_one_line_in_the_fixed_shape() -> None:
 
 
 def test_what_it_prepares_is_a_configuration_without_findings(tmp_path: Path) -> None:
-    settings = prepare(tmp_path)
+    issue_certificates(tmp_path)
+    settings = configure(tmp_path)
 
     assert [tenant.peer_id for tenant in settings.tenants] == [DIRECTORY.peer_id, PROVIDER.peer_id, CONSUMER.peer_id]
     findings = check_files(settings, now=SystemClock().now())
@@ -69,7 +80,7 @@ def test_the_environment_of_the_developer_does_not_configure_it(
 ) -> None:
     monkeypatch.setenv("KR_GROUP__ID", "something-else")
 
-    assert prepare(tmp_path).group.id == demo.GROUP
+    assert configure(tmp_path).group.id == demo.GROUP
 
 
 def test_a_directory_too_deep_for_a_socket_is_told(tmp_path: Path) -> None:
@@ -77,7 +88,7 @@ def test_a_directory_too_deep_for_a_socket_is_told(tmp_path: Path) -> None:
     deep.mkdir()
 
     with pytest.raises(WrongUsage, match="107 bytes"):
-        prepare(deep)
+        configure(deep)
 
 
 def test_a_port_that_is_taken_is_replaced_by_a_free_one() -> None:
@@ -144,12 +155,31 @@ async def test_once_it_ends_by_itself_also_where_the_usual_ports_are_taken(tmp_p
         except OSError:
             assert listens(8443)  # somebody else has taken it for us
         report = await run_demo(tmp_path, lambda _: None, stop=None)
-        listener = prepare(_fresh(tmp_path)).listen.manager
+        listener = configure(_fresh(tmp_path)).listen.manager
     await asyncio.sleep(0.05)
 
     assert report.is_ok
     assert isinstance(listener, TcpAddress)
     assert listener.port != 8443
+
+
+async def test_a_port_that_is_taken_at_the_last_moment_is_replaced_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose, said = demo._ports, list[int]()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+
+        def ports(*wanted: int) -> list[int]:
+            said.append(1)
+            chosen = choose(*wanted)
+            return chosen if len(said) > 2 else [*chosen[:-1], taken.getsockname()[1]]
+
+        monkeypatch.setattr(demo, "_ports", ports)
+        report = await run_demo(tmp_path, lambda _: None, stop=None)
+    await asyncio.sleep(0.05)
+
+    assert report.is_ok
+    assert len(said) == 3
 
 
 def _fresh(folder: Path) -> Path:
