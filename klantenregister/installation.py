@@ -166,8 +166,8 @@ class Installation:
                 continue
             key = f"tenants: outway.listen of {one.peer.tenant.slug}"
             try:
-                runner = await self.listeners.plain_fsc(
-                    key, ErrorDomain.OUTWAY, one.outway.app(), address, SERVER_OPTIONS
+                runner = await self.listeners.plain(
+                    key, one.outway.app(), address, SERVER_OPTIONS, component=ErrorDomain.OUTWAY
                 )
             except Failed:
                 await self._close_outways_of(outways, kept=self._outways)
@@ -307,11 +307,9 @@ async def _protocol_factory(installation: Installation, role: Role) -> ProtocolF
     hosts, listeners = installation.hosts, installation.listeners
     if role is Role.MANAGER:
         app = manager_app(hosts.manager_of, max_body_bytes=installation.settings.limits.max_body_bytes)
-        _, factory = await listeners.fsc(ErrorDomain.MANAGER, app)
-    else:
-        app = inway_app(hosts.peer_of, installation.upstream_of)
-        _, factory = await listeners.fsc(ErrorDomain.INWAY, app, SERVER_OPTIONS, max_field_bytes=MAX_TOKEN_HEADER_BYTES)
-    return factory
+        return await listeners.fsc(ErrorDomain.MANAGER, app)
+    app = inway_app(hosts.peer_of, installation.upstream_of)
+    return await listeners.fsc(ErrorDomain.INWAY, app, SERVER_OPTIONS, max_field_bytes=MAX_TOKEN_HEADER_BYTES)
 
 
 async def _listen_tls(

@@ -5,7 +5,7 @@ import errno
 import os
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,13 +14,14 @@ from typing import Any
 
 from aiohttp import web
 
-from config.addresses import ListenAddress, TcpAddress, UnixAddress
+from config.addresses import ListenAddress, TcpAddress
 from config.settings import LimitsSettings, TimeoutSettings
 from gateway.errors import ErrorDomain
 from gateway.http.listener import ProtocolFactory, Route, listen_tls
-from gateway.http.protocol import FscProtocol
+from gateway.http.protocol import FscProtocol, ProblemProtocol
 from klantenregister.errors import AddressInUse, Failed
 
+_BACKLOG = 1024
 _OF_THE_SERVER = frozenset({"handler_cancellation"})
 """Options that aiohttp's protocol reads from its server and does not take itself."""
 
@@ -44,43 +45,28 @@ class Listeners:
         options: Mapping[str, Any] = NO_OPTIONS,
         *,
         max_field_bytes: int | None = None,
-    ) -> tuple[web.AppRunner, ProtocolFactory]:
-        """`app` as `component` of FSC, which answers also what is not HTTP: what makes the protocol of a connection.
-
-        `options` are those of aiohttp's server; the runner is for `drop`.
-        """
+    ) -> ProtocolFactory:
+        """`app` as `component` of FSC: what makes the protocol of a connection. `options`: of aiohttp's server."""
         protocol = self._protocol_options(options, max_field_bytes)
-        runner = await self._runner(app, protocol)
-        assert runner.server is not None
-        own = {name: value for name, value in protocol.items() if name not in _OF_THE_SERVER}
-        return runner, partial(FscProtocol, component, runner.server, **own)
+        return (await self._serve(app, protocol, partial(FscProtocol, component)))[1]
 
-    async def plain(self, key: str, app: web.Application, address: ListenAddress) -> web.AppRunner:
-        """Serve `app` without TLS on `address`, the value of `key`. Raises: Failed when it cannot be bound."""
-        runner = await self._runner(app, self._protocol_options(NO_OPTIONS, None))
-        try:
-            if isinstance(address, UnixAddress):
-                await _unix_site(runner, address.path)
-            else:
-                await web.TCPSite(runner, address.host, address.port).start()
-        except OSError as error:
-            await self.drop(runner)
-            raise cannot_listen(key, address, error) from error
-        return runner
-
-    async def plain_fsc(
+    async def plain(
         self,
         key: str,
-        component: ErrorDomain,
         app: web.Application,
-        address: TcpAddress,
+        address: ListenAddress,
         options: Mapping[str, Any] = NO_OPTIONS,
+        *,
+        component: ErrorDomain | None = None,
     ) -> web.AppRunner:
-        """Serve `app` as `component` of FSC without TLS. Raises: Failed when it cannot be bound."""
-        runner, factory = await self.fsc(component, app, options)
+        """Serve `app` without TLS on `address`, the value of `key`; as a component of FSC where one is named.
+
+        Raises: Failed when it cannot be bound.
+        """
+        protocol = ProblemProtocol if component is None else partial(FscProtocol, component)
+        runner, factory = await self._serve(app, self._protocol_options(options, None), protocol)
         try:
-            loop = asyncio.get_running_loop()
-            self._servers[runner] = await loop.create_server(factory, address.host, address.port, backlog=1024)
+            self._servers[runner] = await _bound(factory, address)
         except OSError as error:
             await self.drop(runner)
             raise cannot_listen(key, address, error) from error
@@ -121,11 +107,15 @@ class Listeners:
             **options,
         }
 
-    async def _runner(self, app: web.Application, protocol: Mapping[str, Any]) -> web.AppRunner:
-        runner = web.AppRunner(app, shutdown_timeout=self.timeouts.shutdown_seconds, **protocol)
+    async def _serve(
+        self, app: web.Application, options: Mapping[str, Any], protocol: Callable[..., web.RequestHandler]
+    ) -> tuple[web.AppRunner, ProtocolFactory]:
+        runner = web.AppRunner(app, shutdown_timeout=self.timeouts.shutdown_seconds, **options)
         await runner.setup()
+        assert runner.server is not None
         self._runners.append(runner)
-        return runner
+        own = {name: value for name, value in options.items() if name not in _OF_THE_SERVER}
+        return runner, partial(protocol, runner.server, **own)
 
 
 def cannot_listen(key: str, address: ListenAddress, error: OSError) -> Failed:
@@ -144,12 +134,15 @@ def cannot_listen(key: str, address: ListenAddress, error: OSError) -> Failed:
     return kind(f"{key}: cannot listen on {address}: {reason}. {remedy}")
 
 
-async def _unix_site(runner: web.AppRunner, path: Path) -> None:
-    """A socket that only its owner may use."""
-    _make_room(path)
+async def _bound(factory: ProtocolFactory, address: ListenAddress) -> asyncio.Server:
+    """Listen on `address`; a socket in the file system is for its owner alone. Raises: OSError."""
+    loop = asyncio.get_running_loop()
+    if isinstance(address, TcpAddress):
+        return await loop.create_server(factory, address.host, address.port, backlog=_BACKLOG)
+    _make_room(address.path)
     mask = os.umask(0o177)
     try:
-        await web.UnixSite(runner, str(path)).start()
+        return await loop.create_unix_server(factory, str(address.path), backlog=_BACKLOG)
     finally:
         os.umask(mask)
 

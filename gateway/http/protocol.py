@@ -1,30 +1,45 @@
-"""What cannot be read as HTTP is answered in the error shape of the standard too (FSC Core, errors; DESIGN section 5).
+"""What cannot be read as HTTP is answered in the shape of the listener's errors too (FSC Core, errors; DESIGN 5).
 
 Middlewares see requests; a broken request line or an endless header never becomes one. The protocol of the connection
-answers those, so a listener of a Manager or an Inway makes its protocols of this class.
+answers those: `FscProtocol` for Manager, Inway and Outway, `ProblemProtocol` for register, administration and health.
+Neither answer nor log repeats what was sent: it may be a token.
 """
 
 import asyncio
 import logging
+from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 
 from gateway.errors import ErrorDomain, FscError, InvalidRequest, RequestHeadersTooLarge
-from gateway.http.errors import as_fsc_error, render
+from gateway.http.errors import SERVER_NAME, as_fsc_error, render
 
 _log = logging.getLogger(__name__)
 
 
-class FscProtocol(web.RequestHandler):
-    """One connection to `component`, served by the application of `server`; `options` are those of RequestHandler."""
+class ProblemProtocol(web.RequestHandler):
+    """One connection, served by the application of `server`; `options` are those of RequestHandler.
 
-    __slots__ = ("_component",)
+    Standard: RFC 9457 for what it answers itself.
+    """
 
-    def __init__(self, component: ErrorDomain, server: web.Server, **options: Any) -> None:
+    __slots__ = ()
+
+    def __init__(self, server: web.Server, **options: Any) -> None:
         super().__init__(server, loop=asyncio.get_running_loop(), **options)
-        self._component = component
+
+    def refusal(self, refused: FscError) -> web.Response:
+        """The answer that tells `refused`."""
+        title = HTTPStatus(refused.status).phrase
+        problem = {"type": "about:blank", "title": title, "status": refused.status, "detail": refused.message}
+        return web.json_response(
+            problem,
+            status=refused.status,
+            headers={"Server": SERVER_NAME},
+            content_type="application/problem+json",
+        )
 
     def handle_error(
         self,
@@ -35,16 +50,29 @@ class FscProtocol(web.RequestHandler):
     ) -> web.StreamResponse:
         """The answer to what never became a request, after which the connection is closed.
 
-        Neither answer nor log repeats what was sent: it may be a token.
         Raises: ConnectionError when part of an answer is under way already.
         """
         refused = _refusal(exc)
-        _log.info("connection_refused", extra={"component": self._component, "reason": refused.message})
+        _log.info("connection_refused", extra={"reason": refused.message})
         if request.writer.output_size > 0:
             raise ConnectionError("part of an answer was sent already")
-        response = render(refused, self._component)
+        response = self.refusal(refused)
         response.force_close()
         return response
+
+
+class FscProtocol(ProblemProtocol):
+    """One connection to `component`, which answers in the error shape of FSC."""
+
+    __slots__ = ("_component",)
+
+    def __init__(self, component: ErrorDomain, server: web.Server, **options: Any) -> None:
+        super().__init__(server, **options)
+        self._component = component
+
+    def refusal(self, refused: FscError) -> web.Response:
+        """The answer that tells `refused`."""
+        return render(refused, self._component)
 
 
 def _refusal(error: BaseException | None) -> FscError:

@@ -98,14 +98,16 @@ async def test_what_is_dropped_is_closed_and_the_rest_serves_on(listeners: Liste
 async def test_headers_beyond_the_limit_are_refused_unless_a_listener_takes_more(listeners: Listeners) -> None:
     ports = [free_port() for _ in range(3)]
     await listeners.plain("console", an_app(), TcpAddress("127.0.0.1", ports[0]))
-    await listeners.plain_fsc("outway", ErrorDomain.OUTWAY, an_app(), TcpAddress("127.0.0.1", ports[1]))
-    _, generous = await listeners.fsc(ErrorDomain.INWAY, an_app(), max_field_bytes=10_000)
+    await listeners.plain("outway", an_app(), TcpAddress("127.0.0.1", ports[1]), component=ErrorDomain.OUTWAY)
+    generous = await listeners.fsc(ErrorDomain.INWAY, an_app(), max_field_bytes=10_000)
     server = await asyncio.get_running_loop().create_server(generous, "127.0.0.1", ports[2])
 
     answers = [await plain(port, "/", headers={"X-Long": "x" * 5_000}) for port in ports]
     server.close()
 
-    assert [answer.status for answer in answers] == [400, 431, 200]
+    assert [answer.status for answer in answers] == [431, 431, 200]
+    assert answers[0].headers["Content-Type"].startswith("application/problem+json")
+    assert answers[0].json()["title"] == "Request Header Fields Too Large"
     assert answers[1].headers["Fsc-Error-Code"] == "ERROR_CODE_REQUEST_TOO_LARGE"
     assert answers[1].headers["Server"] == "klantenregister"
     assert '"domain": "ERROR_DOMAIN_OUTWAY"' in answers[1].text
@@ -114,10 +116,11 @@ async def test_headers_beyond_the_limit_are_refused_unless_a_listener_takes_more
 async def test_a_component_of_fsc_serves_and_is_closed_when_dropped(listeners: Listeners) -> None:
     port = free_port()
     address = TcpAddress("127.0.0.1", port)
-    runner = await listeners.plain_fsc("outway", ErrorDomain.OUTWAY, an_app(), address, SERVER_OPTIONS)
+    component = ErrorDomain.OUTWAY
+    runner = await listeners.plain("outway", an_app(), address, SERVER_OPTIONS, component=component)
     assert (await plain(port, "/")).text == "hello"
     with pytest.raises(Failed, match=str(port)):
-        await listeners.plain_fsc("outway", ErrorDomain.OUTWAY, an_app(), address)
+        await listeners.plain("outway", an_app(), address, component=component)
 
     await listeners.drop(runner)
 

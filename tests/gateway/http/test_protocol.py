@@ -11,7 +11,7 @@ from aiohttp import web
 
 from gateway.errors import ErrorDomain
 from gateway.http.errors import error_middleware
-from gateway.http.protocol import FscProtocol
+from gateway.http.protocol import FscProtocol, ProblemProtocol
 from tests.gateway.harness import log_texts
 
 TOKEN = b"Bearer eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiIxIn0.signature"
@@ -113,3 +113,36 @@ async def test_an_answer_that_breaks_off_is_cut_and_never_mixed_with_an_error(po
     said = await ask(port, b"GET /half HTTP/1.1\r\nHost: x\r\n\r\n")
     assert b"half" in said
     assert b"Fsc-Error-Code" not in said
+
+
+@pytest.fixture
+async def plain_port() -> AsyncIterator[int]:
+    """A register or a console, as far as its unreadable requests go."""
+    runner = web.AppRunner(web.Application())
+    await runner.setup()
+    assert runner.server is not None
+    make = partial(ProblemProtocol, runner.server, access_log=None, max_line_size=1000, max_field_size=2000)
+    server = await asyncio.get_running_loop().create_server(make, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [*((sent, 400) for sent in BROKEN.values()), (b"GET / HTTP/1.1\r\nX: " + TOKEN * 60 + b"\r\n\r\n", 431)],
+    ids=[*BROKEN, "too long"],
+)
+async def test_elsewhere_it_is_a_problem(
+    plain_port: int, sent: bytes, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    said = await ask(plain_port, sent)
+    head, _, body = said.partition(b"\r\n\r\n")
+    assert int(head.split()[1]) == status
+    assert b"Content-Type: application/problem+json" in head
+    assert b"Server: klantenregister" in head
+    problem = json.loads(body)
+    assert (problem["status"], set(problem)) == (status, {"type", "title", "status", "detail"})
+    assert b"eyJ" not in said
+    assert "eyJ" not in log_texts(caplog.records)
