@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import re
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -28,7 +29,11 @@ async def answering(folder: Path, raw: bytes) -> AsyncIterator[list[bytes]]:
     requests: list[bytes] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        requests.append(await reader.readuntil(b"\r\n\r\n"))
+        head = await reader.readuntil(b"\r\n\r\n")
+        requests.append(head)
+        # The body comes apart from the head: who hangs up before it came breaks the pipe.
+        length = re.search(rb"Content-Length: (\d+)", head)
+        await reader.readexactly(0 if length is None else int(length[1]))
         writer.write(raw)
         await writer.drain()
         writer.close()
