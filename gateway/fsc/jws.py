@@ -4,7 +4,7 @@ Standard: FSC Core, Signatures and Access token; RFC 7515 sections 3.1, 4.1 and 
 
 The algorithm in the header only ever selects from a fixed list, and the key decides whether it may be used: an RSA key
 verifies RS*, an elliptic curve verifies the one ES* that belongs to it. There is no `none`, no HS* and no PS*.
-base64url is read strictly, so no two texts are the same JWS.
+base64url is read strictly, so no two texts are the same JWS. The signatures themselves are the library's work.
 """
 
 import base64
@@ -14,11 +14,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
-from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
+from jwt import PyJWS
 
 from certs.thumbprint import CertificateThumbprint, normalise_certificate_thumbprint
 from gateway.errors import InvalidRequest, quoted
@@ -49,16 +47,16 @@ class WrongSignature(Exception):
 class Algorithm(Enum):
     """The six algorithms; the curve is None for RSA."""
 
-    RS256 = (SHA256, None)
-    RS384 = (SHA384, None)
-    RS512 = (SHA512, None)
-    ES256 = (SHA256, ec.SECP256R1)
-    ES384 = (SHA384, ec.SECP384R1)
-    ES512 = (SHA512, ec.SECP521R1)
+    RS256 = ("RS256", None)
+    RS384 = ("RS384", None)
+    RS512 = ("RS512", None)
+    ES256 = ("ES256", ec.SECP256R1)
+    ES384 = ("ES384", ec.SECP384R1)
+    ES512 = ("ES512", ec.SECP521R1)
 
-    def __init__(self, digest: type[HashAlgorithm], curve: type[ec.EllipticCurve] | None) -> None:
-        self.digest = digest
+    def __init__(self, name: str, curve: type[ec.EllipticCurve] | None) -> None:
         self.curve = curve
+        self.library = PyJWS().get_algorithm_by_name(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +95,8 @@ def check_signature(jws: CompactJws, key: PublicKey) -> None:
     Raises: UnusableKey, WrongSignature.
     """
     check_key(key, jws.algorithm)
-    try:
-        if isinstance(key, rsa.RSAPublicKey):
-            key.verify(jws.signature, jws.signing_input, padding.PKCS1v15(), jws.algorithm.digest())
-        elif isinstance(key, ec.EllipticCurvePublicKey):
-            signature = _der_signature(jws.signature, key.curve)
-            key.verify(signature, jws.signing_input, ec.ECDSA(jws.algorithm.digest()))
-    except InvalidSignature as error:
-        raise WrongSignature("the signature does not belong to this text and this certificate") from error
+    if not jws.algorithm.library.verify(jws.signing_input, key, jws.signature):
+        raise WrongSignature("the signature does not belong to this text and this certificate")
 
 
 def sign_compact(
@@ -126,7 +118,7 @@ def sign_compact(
         header["typ"] = type_name
     header_part = encode_base64url(json.dumps(header, separators=(",", ":")).encode())
     signing_input = f"{header_part}.{encode_base64url(canonicalise(payload))}"
-    return f"{signing_input}.{encode_base64url(_sign(signing_input.encode(), key, algorithm))}"
+    return f"{signing_input}.{encode_base64url(algorithm.library.sign(signing_input.encode(), key))}"
 
 
 def algorithm_for(key: PublicKey) -> Algorithm:
@@ -201,24 +193,3 @@ def _thumbprint(header: JsonObject) -> CertificateThumbprint:
         return normalise_certificate_thumbprint(value)
     except ValueError as error:
         raise MalformedJws(f"has a malformed x5t#S256: {error}") from error
-
-
-def _sign(data: bytes, key: PrivateKey, algorithm: Algorithm) -> bytes:
-    if isinstance(key, rsa.RSAPrivateKey):
-        return key.sign(data, padding.PKCS1v15(), algorithm.digest())
-    if isinstance(key, ec.EllipticCurvePrivateKey):
-        r, s = decode_dss_signature(key.sign(data, ec.ECDSA(algorithm.digest())))
-        size = _coordinate_size(key.curve)
-        return r.to_bytes(size, "big") + s.to_bytes(size, "big")
-    raise UnusableKey("the key is neither RSA nor elliptic curve")
-
-
-def _der_signature(signature: bytes, curve: ec.EllipticCurve) -> bytes:
-    size = _coordinate_size(curve)
-    if len(signature) != 2 * size:
-        raise WrongSignature(f"the signature has {len(signature)} bytes; {curve.name} takes {2 * size}")
-    return encode_dss_signature(int.from_bytes(signature[:size], "big"), int.from_bytes(signature[size:], "big"))
-
-
-def _coordinate_size(curve: ec.EllipticCurve) -> int:
-    return (curve.key_size + 7) // 8

@@ -1,19 +1,22 @@
 """Signed texts."""
 
 import json
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import replace
 from typing import Any
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
 from hypothesis import given
 from hypothesis import strategies as st
 
 from certs.thumbprint import CertificateThumbprint
 from gateway.fsc.jws import (
     Algorithm,
+    CompactJws,
     MalformedJws,
     PrivateKey,
     UnknownAlgorithm,
@@ -97,14 +100,47 @@ def test_what_is_signed_verifies(algorithm: Algorithm) -> None:
     check_signature(jws, key.public_key())
 
 
+def signed_otherwise(algorithm: Algorithm, key: PrivateKey, data: bytes) -> bytes:
+    """The signature by RFC 7518, made without the library that the code under test leaves it to."""
+    digests: dict[str, HashAlgorithm] = {"256": SHA256(), "384": SHA384(), "512": SHA512()}
+    digest = digests[algorithm.name[2:]]
+    if isinstance(key, rsa.RSAPrivateKey):
+        return key.sign(data, padding.PKCS1v15(), digest)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    size = (key.key_size + 7) // 8
+    return b"".join(number.to_bytes(size, "big") for number in decode_dss_signature(key.sign(data, ec.ECDSA(digest))))
+
+
 @pytest.mark.parametrize("algorithm", list(Algorithm))
 def test_another_implementation_agrees(algorithm: Algorithm) -> None:
     key: Any = KEYS[algorithm]
     ours = sign_compact(PAYLOAD, key, THUMBPRINT, algorithm=algorithm, type_name="JWT")
     assert jwt.decode(ours, key.public_key(), algorithms=[algorithm.name]) == PAYLOAD
     assert jwt.get_unverified_header(ours) == {"alg": algorithm.name, "x5t#S256": THUMBPRINT, "typ": "JWT"}
-    theirs = jwt.encode(PAYLOAD, key, algorithm=algorithm.name, headers={"x5t#S256": THUMBPRINT})
+    text = f"{part({'alg': algorithm.name, 'x5t#S256': THUMBPRINT})}.{part(PAYLOAD)}"
+    theirs = f"{text}.{part(signed_otherwise(algorithm, key, text.encode()))}"
     check_signature(parse_compact(theirs), key.public_key())
+
+
+def test_the_example_of_the_standard_verifies() -> None:
+    """RFC 7515 appendix A.3; its header has no thumbprint, so only the signature is looked at."""
+    signing_input = (
+        b"eyJhbGciOiJFUzI1NiJ9."
+        b"eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ"
+    )
+    x, y, signature = (
+        urlsafe_b64decode(f"{text}==")
+        for text in (
+            "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+            "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+            "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q",
+        )
+    )
+    numbers = ec.EllipticCurvePublicNumbers(int.from_bytes(x, "big"), int.from_bytes(y, "big"), ec.SECP256R1())
+    jws = CompactJws(Algorithm.ES256, THUMBPRINT, {}, signing_input, signature)
+    check_signature(jws, numbers.public_key())
+    with pytest.raises(WrongSignature):
+        check_signature(replace(jws, signing_input=signing_input + b"A"), numbers.public_key())
 
 
 @pytest.mark.parametrize("algorithm", list(Algorithm))
