@@ -68,6 +68,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("service"):
         for name in mark.args:
             if not _is_listening(SERVICE_URLS[name]):
+                # Aloud, and a failure in CI (--fail-on-skip), where `make services` has started every server.
                 pytest.skip(f"{name} does not answer at {SERVICE_URLS[name]}: run `make services` first")
 
 

@@ -12,9 +12,8 @@ from gateway.errors import InvalidContract
 from gateway.fsc.grants import (
     ConnectionGrant,
     DelegatedService,
-    DelegatedServiceConnectionGrant,
-    DelegatedServicePublicationGrant,
     Grant,
+    OnBehalf,
     PublicationGrant,
     PublicKeyIdentification,
 )
@@ -67,7 +66,7 @@ def grant_data(grant: Grant, profile: HashProfile) -> JsonObject:
             "name": grant.service_name,
             "protocol": grant.service.protocol,
         }
-    if isinstance(grant, DelegatedServiceConnectionGrant | DelegatedServicePublicationGrant):
+    if isinstance(grant, OnBehalf):
         data["delegator"] = _peer(grant.delegator_peer_id)
     if grant.properties:
         data["properties"] = grant.properties

@@ -86,28 +86,29 @@ class Outway(WireModel):
         return {**value, "identification": PublicKeyIdentification(public_key_thumbprint=thumbprint)}
 
 
-class Service(WireModel):
+class OfferedService(WireModel):
+    """What names a Service: the Peer that offers it, and a name that is unique within that Peer."""
+
+    peer_id: _PeerId
+    name: _ServiceName
+
+
+class Service(OfferedService):
     """A Service that its Peer offers for itself."""
 
     type: Literal["SERVICE_TYPE_SERVICE"] = "SERVICE_TYPE_SERVICE"
-    peer_id: _PeerId
-    name: _ServiceName
 
 
-class DelegatedService(WireModel):
+class DelegatedService(OfferedService):
     """A Service that its Peer offers on behalf of the Delegator."""
 
     type: Literal["SERVICE_TYPE_DELEGATED_SERVICE"] = "SERVICE_TYPE_DELEGATED_SERVICE"
-    peer_id: _PeerId
-    name: _ServiceName
     delegator: NamedPeer
 
 
-class PublishedService(WireModel):
+class PublishedService(OfferedService):
     """A Service as it is listed in a Directory."""
 
-    peer_id: _PeerId
-    name: _ServiceName
     protocol: Protocol
 
 
@@ -116,6 +117,7 @@ class Grant(WireModel):
 
     kind: ClassVar[GrantKind]
 
+    service: OfferedService
     properties: JsonObject = Field(default_factory=dict)
 
     @property
@@ -124,14 +126,14 @@ class Grant(WireModel):
         return "properties" in self.model_fields_set
 
     @property
-    @abstractmethod
     def service_peer_id(self) -> PeerId:
         """The Peer that offers the Service."""
+        return self.service.peer_id
 
     @property
-    @abstractmethod
     def service_name(self) -> ServiceName:
         """The name of the Service, unique within its Peer."""
+        return self.service.name
 
     @property
     def delegator_peer_id(self) -> PeerId | None:
@@ -150,6 +152,17 @@ class Grant(WireModel):
         return self.peer_ids()
 
 
+class OnBehalf(Grant):
+    """A Grant that is given on behalf of the Delegator. Comes last among bases: the `service` of the first counts."""
+
+    delegator: NamedPeer
+
+    @property
+    def delegator_peer_id(self) -> PeerId:
+        """The Peer on whose behalf is published or connected."""
+        return self.delegator.peer_id
+
+
 class PublicationGrant(Grant):
     """A Service may be listed in a Directory."""
 
@@ -160,16 +173,6 @@ class PublicationGrant(Grant):
     def directory_peer_id(self) -> PeerId:
         """The Peer that keeps the Directory."""
         return self.directory.peer_id
-
-    @property
-    def service_peer_id(self) -> PeerId:
-        """The Peer that offers the Service."""
-        return self.service.peer_id
-
-    @property
-    def service_name(self) -> ServiceName:
-        """The name of the Service."""
-        return self.service.name
 
     def peer_ids(self) -> frozenset[PeerId]:
         """Directory, Service, and the Delegator if there is one."""
@@ -184,18 +187,12 @@ class ServicePublicationGrant(PublicationGrant):
     type: Literal["GRANT_TYPE_SERVICE_PUBLICATION"] = "GRANT_TYPE_SERVICE_PUBLICATION"
 
 
-class DelegatedServicePublicationGrant(PublicationGrant):
+class DelegatedServicePublicationGrant(PublicationGrant, OnBehalf):
     """A Peer lists a Service on behalf of the Delegator."""
 
     kind = GrantKind.DELEGATED_SERVICE_PUBLICATION
 
     type: Literal["GRANT_TYPE_DELEGATED_SERVICE_PUBLICATION"] = "GRANT_TYPE_DELEGATED_SERVICE_PUBLICATION"
-    delegator: NamedPeer
-
-    @property
-    def delegator_peer_id(self) -> PeerId:
-        """The Peer on whose behalf is published."""
-        return self.delegator.peer_id
 
 
 class ConnectionGrant(Grant):
@@ -213,16 +210,6 @@ class ConnectionGrant(Grant):
     def outway_identification(self) -> OutwayIdentification:
         """How the Outway is recognised."""
         return self.outway.identification
-
-    @property
-    def service_peer_id(self) -> PeerId:
-        """The Peer that offers the Service."""
-        return self.service.peer_id
-
-    @property
-    def service_name(self) -> ServiceName:
-        """The name of the Service."""
-        return self.service.name
 
     @property
     def service_delegator_peer_id(self) -> PeerId | None:
@@ -244,18 +231,12 @@ class ServiceConnectionGrant(ConnectionGrant):
     type: Literal["GRANT_TYPE_SERVICE_CONNECTION"] = "GRANT_TYPE_SERVICE_CONNECTION"
 
 
-class DelegatedServiceConnectionGrant(ConnectionGrant):
+class DelegatedServiceConnectionGrant(ConnectionGrant, OnBehalf):
     """A Peer connects on behalf of the Delegator."""
 
     kind = GrantKind.DELEGATED_SERVICE_CONNECTION
 
     type: Literal["GRANT_TYPE_DELEGATED_SERVICE_CONNECTION"] = "GRANT_TYPE_DELEGATED_SERVICE_CONNECTION"
-    delegator: NamedPeer
-
-    @property
-    def delegator_peer_id(self) -> PeerId:
-        """The Peer on whose behalf is connected."""
-        return self.delegator.peer_id
 
 
 AnyGrant: TypeAlias = (

@@ -17,6 +17,7 @@ class CacheSuite:
 
     @pytest.fixture
     def backend(self) -> CacheBackend:
+        # Meant to fail: a subclass that names no back end has nothing to run the suite on.
         raise NotImplementedError
 
     @pytest.fixture

@@ -17,6 +17,7 @@ class DocumentStoreSuite(WritingDocuments, FindingDocuments, LivingWithDocuments
 
     @pytest.fixture
     def backend(self) -> DocumentBackend:
+        # Meant to fail: a subclass that names no back end has nothing to run the suite on.
         raise NotImplementedError
 
     @pytest.fixture

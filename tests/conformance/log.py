@@ -16,6 +16,7 @@ class LogStoreSuite(UsingLogs, LivingWithLogs, LogAgainstModel):
 
     @pytest.fixture
     def backend(self) -> LogBackend:
+        # Meant to fail: a subclass that names no back end has nothing to run the suite on.
         raise NotImplementedError
 
     @pytest.fixture

@@ -48,3 +48,39 @@ async def entry_ids(path: Path) -> list[str]:
 
 def both_halves(keys: set[str]) -> set[str]:
     return {f"{key}-{half}" for key in keys for half in "ab"}
+
+
+def durable_at_kill(path: Path, kind: str) -> set[str]:
+    """The keys of this kind that a child was told are durable, up to the moment it was killed."""
+    durable: set[str] = set()
+    with child(path, "endless") as (process, said):
+        while len(durable) < 100:
+            word, said_kind, key = said.readline().split()
+            assert word == "durable"
+            if said_kind == kind:
+                durable.add(key)
+        process.kill()
+        for line in said:
+            match line.rstrip("\n").split("\t"):
+                case ["durable", said_kind, key] if said_kind == kind and line.endswith("\n"):
+                    durable.add(key)
+    return durable
+
+
+def durable_on_full_disk(path: Path, kind: str) -> set[str]:
+    """The same of a child whose disk was full for a while; checks that it was refused then, served before and after."""
+    durable: set[str] = set()
+    refused: dict[str, str] = {}
+    with child(path, "full") as (process, said):
+        for line in said:
+            match line.rstrip("\n").split("\t"):
+                case ["durable", said_kind, key] if said_kind == kind:
+                    durable.add(key)
+                case ["refused", said_kind, key, cause] if said_kind == kind:
+                    refused[key] = cause
+        assert process.wait(10) == 0
+    assert len(durable) > 10
+    assert len(refused) == 8
+    assert set(refused.values()) <= {"disk I/O error", "database or disk is full"}
+    assert f"{kind}-after" in durable
+    return durable

@@ -13,7 +13,7 @@ from storage.documents import AnyElement, Collection, Documents, Eq, Put, Query
 from storage.errors import StoreUnavailable
 from storage.group_commit import QueueLimits
 from storage.sqlite_documents import SqliteDocuments
-from tests.storage.children import both_halves, child, document_ids
+from tests.storage.children import both_halves, document_ids, durable_at_kill, durable_on_full_disk
 
 NOTES = Collection("notes", ("number",), ("tags",))
 
@@ -50,38 +50,14 @@ def damage(path: Path, from_page: int) -> None:
 
 
 async def test_everything_it_was_told_durable_survives_a_kill(path: Path) -> None:
-    durable: set[str] = set()
-    with child(path, "endless") as (process, said):
-        while len(durable) < 100:
-            word, kind, key = said.readline().split()
-            assert word == "durable"
-            if kind == "document":
-                durable.add(key)
-        process.kill()
-        for line in said:
-            match line.rstrip("\n").split("\t"):
-                case ["durable", "document", key] if line.endswith("\n"):
-                    durable.add(key)
+    durable = durable_at_kill(path, "document")
     found = await document_ids(path)
     assert both_halves(durable) <= set(found)
     assert len(found) % 2 == 0
 
 
 async def test_a_full_disk_refuses_whole_writes_and_ends(path: Path) -> None:
-    durable: set[str] = set()
-    refused: dict[str, str] = {}
-    with child(path, "full") as (process, said):
-        for line in said:
-            match line.rstrip("\n").split("\t"):
-                case ["durable", "document", key]:
-                    durable.add(key)
-                case ["refused", "document", key, cause]:
-                    refused[key] = cause
-        assert process.wait(10) == 0
-    assert len(durable) > 10
-    assert len(refused) == 8
-    assert set(refused.values()) <= {"disk I/O error", "database or disk is full"}
-    assert "document-after" in durable
+    durable = durable_on_full_disk(path, "document")
     assert set(await document_ids(path)) == both_halves(durable)
 
 

@@ -13,7 +13,7 @@ from storage.errors import StoreUnavailable
 from storage.group_commit import QueueLimits
 from storage.log import KeyIn, Log, LogEntry, LogKind, LogQuery
 from storage.sqlite_log import SqliteLog, log_path
-from tests.storage.children import both_halves, child, entry_ids
+from tests.storage.children import both_halves, durable_at_kill, durable_on_full_disk, entry_ids
 
 CALLS = LogKind("calls", ("peer",), ("peer",))
 
@@ -73,38 +73,14 @@ async def test_entries_of_workers_that_no_longer_run_are_found_and_deleted(path:
 
 
 async def test_everything_it_was_told_durable_survives_a_kill(path: Path) -> None:
-    durable: set[str] = set()
-    with child(path, "endless") as (process, said):
-        while len(durable) < 100:
-            word, kind, key = said.readline().split()
-            assert word == "durable"
-            if kind == "entry":
-                durable.add(key)
-        process.kill()
-        for line in said:
-            match line.rstrip("\n").split("\t"):
-                case ["durable", "entry", key] if line.endswith("\n"):
-                    durable.add(key)
+    durable = durable_at_kill(path, "entry")
     found = await entry_ids(path)
     assert both_halves(durable) <= set(found)
     assert len(found) % 2 == 0
 
 
 async def test_a_full_disk_refuses_whole_appends_and_ends(path: Path) -> None:
-    durable: set[str] = set()
-    refused: dict[str, str] = {}
-    with child(path, "full") as (process, said):
-        for line in said:
-            match line.rstrip("\n").split("\t"):
-                case ["durable", "entry", key]:
-                    durable.add(key)
-                case ["refused", "entry", key, cause]:
-                    refused[key] = cause
-        assert process.wait(10) == 0
-    assert len(durable) > 10
-    assert len(refused) == 8
-    assert set(refused.values()) <= {"disk I/O error", "database or disk is full"}
-    assert "entry-after" in durable
+    durable = durable_on_full_disk(path, "entry")
     assert set(await entry_ids(path)) == both_halves(durable)
 
 
