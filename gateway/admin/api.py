@@ -1,7 +1,5 @@
 """The administration API, `/admin/v1`: everything an operator can see or do, for console and command line alike."""
 
-from collections.abc import Callable, Mapping
-
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 from pydantic import ValidationError
@@ -11,9 +9,9 @@ from config.settings import ConnectionSettings
 from gateway.admin.accounts import Accounts, Role
 from gateway.admin.openapi import Operation, openapi
 from gateway.admin.problems import Problem, render_problems
+from gateway.admin.requests import TENANT_PATH, Hosted, ManagersBySlug, json_body, no_contract
 from gateway.admin.signin import sign_in_middleware
 from gateway.admin.views import contract_view, peer_view, tenant_view
-from gateway.fsc.jcs import parse_json
 from gateway.fsc.signature import SignatureType
 from gateway.fsc.state import ContractState
 from gateway.http.errors import name_server
@@ -22,7 +20,6 @@ from gateway.manager.connections import request as request_contract
 from gateway.manager.connections import wanted_connection
 from gateway.manager.contracts import add_our_signature
 from gateway.manager.discovery import services_at_directories
-from gateway.manager.handlers import HostedManager
 from gateway.state.transactions import RecordFilter
 from storage.documents import JsonObject, Query, Sort
 
@@ -34,13 +31,11 @@ _BY_OPERATOR = "by an operator"
 class AdminApi:
     """The operations, over the Managers of all tenants. `managers` is read anew at each request: it may change."""
 
-    def __init__(
-        self, managers: Callable[[], Mapping[str, HostedManager]], accounts: Accounts, clock: Clock, version: str
-    ) -> None:
-        self._managers = managers
+    def __init__(self, managers: ManagersBySlug, accounts: Accounts, clock: Clock, version: str) -> None:
+        self._hosted = Hosted(managers)
         self._accounts = accounts
         self._clock = clock
-        tenant = "/admin/v1/tenants/{slug}"
+        tenant = TENANT_PATH
         self.operations = (
             Operation("GET", "/admin/v1/tenants", "The tenants of this installation", self.list_tenants),
             Operation(
@@ -108,11 +103,11 @@ class AdminApi:
     async def list_tenants(self, request: web.Request) -> web.Response:
         """GET /tenants."""
         QueryParameters(request.query, known=())
-        return web.json_response({"tenants": [tenant_view(one.peer.tenant) for one in self._managers().values()]})
+        return web.json_response({"tenants": [tenant_view(one.peer.tenant) for one in self._hosted.all()]})
 
     async def list_contracts(self, request: web.Request) -> web.Response:
         """GET /tenants/{slug}/contracts. A page may hold fewer than `limit`: `state` is derived, filtered after."""
-        peer = self._manager(request).peer
+        peer = self._hosted.manager(request).peer
         query = QueryParameters(request.query, known=("state", "limit", "cursor"))
         records, cursor = await peer.contracts.page(
             Query(
@@ -130,17 +125,17 @@ class AdminApi:
 
     async def show_contract(self, request: web.Request) -> web.Response:
         """GET /tenants/{slug}/contracts/{hash}."""
-        peer = self._manager(request).peer
+        peer = self._hosted.manager(request).peer
         record = await peer.contracts.get(request.match_info["hash"])
         if record is None:
-            raise _no_contract()
+            raise no_contract()
         shown = contract_view(record, now=peer.clock.now())
         return web.json_response({**shown, "content": record.parsed.raw})
 
     async def request_contract(self, request: web.Request) -> web.Response:
         """POST /tenants/{slug}/contracts."""
-        manager = self._manager(request)
-        connection = _wanted(await _json(request), manager.peer.tenant.connections)
+        manager = self._hosted.manager(request)
+        connection = _wanted(await json_body(request), manager.peer.tenant.connections)
         if connection.service.peer_id == manager.peer.peer_id:
             raise Problem(400, "Bad Request", "service/peer_id: names the tenant itself; name another Peer")
         record = await request_contract(manager.peer, wanted_connection(manager.peer, connection))
@@ -148,17 +143,17 @@ class AdminApi:
 
     async def sign_contract(self, request: web.Request) -> web.Response:
         """POST /tenants/{slug}/contracts/{hash}/{kind}."""
-        peer = self._manager(request).peer
+        peer = self._hosted.manager(request).peer
         kind = SignatureType(request.match_info["kind"])
         try:
             record = await add_our_signature(peer, request.match_info["hash"], kind, remark=f"{kind} {_BY_OPERATOR}")
         except KeyError as error:
-            raise _no_contract() from error
+            raise no_contract() from error
         return web.json_response(contract_view(record, now=peer.clock.now()))
 
     async def list_peers(self, request: web.Request) -> web.Response:
         """GET /tenants/{slug}/peers."""
-        peers = self._manager(request).peer.peers
+        peers = self._hosted.manager(request).peer.peers
         query = QueryParameters(request.query, known=("limit", "cursor"))
         found, cursor = await peers.page(
             Query(sort=Sort("name"), limit=query.limit(_DEFAULT_LIMIT), cursor=query.text("cursor") or "")
@@ -167,7 +162,7 @@ class AdminApi:
 
     async def list_services(self, request: web.Request) -> web.Response:
         """GET /tenants/{slug}/services."""
-        peer = self._manager(request).peer
+        peer = self._hosted.manager(request).peer
         QueryParameters(request.query, known=())
         offered = [
             {"name": one.name, "upstream": str(one.upstream), "publish": one.publish}
@@ -178,7 +173,7 @@ class AdminApi:
 
     async def list_logs(self, request: web.Request) -> web.Response:
         """GET /tenants/{slug}/logs."""
-        log = self._manager(request).peer.log
+        log = self._hosted.manager(request).peer.log
         names = ("transaction_ids", "grant_hash", "service_name", "after", "before", "limit", "cursor")
         query = QueryParameters(request.query, known=names)
         records, cursor = await log.find(
@@ -203,7 +198,7 @@ class AdminApi:
 
     async def add_account(self, request: web.Request) -> web.Response:
         """POST /accounts."""
-        body = await _json(request)
+        body = await json_body(request)
         name, password, role = body.get("name"), body.get("password"), body.get("role", Role.VIEWER)
         if not isinstance(name, str) or not isinstance(password, str) or role not in list(Role):
             raise Problem(400, "Bad Request", f"needs name, password and role ({', '.join(Role)})")
@@ -220,14 +215,6 @@ class AdminApi:
     async def describe(self, _: web.Request) -> web.Response:
         """GET /openapi.json."""
         return web.json_response(self._description)
-
-    def _manager(self, request: web.Request) -> HostedManager:
-        slug = request.match_info["slug"]
-        manager = self._managers().get(slug)
-        if manager is None:
-            known = ", ".join(sorted(self._managers())) or "none"
-            raise Problem(404, "Not Found", f"there is no tenant {slug}; there are: {known}")
-        return manager
 
 
 _REQUEST_SCHEMA: JsonObject = {
@@ -269,13 +256,3 @@ def _wanted(body: JsonObject, declared: tuple[ConnectionSettings, ...]) -> Conne
         first = error.errors(include_url=False, include_input=False)[0]
         path = "/".join(str(step) for step in first["loc"])
         raise Problem(400, "Bad Request", f"{path}: {first['msg']}") from error
-
-
-async def _json(request: web.Request) -> JsonObject:
-    if request.content_type != "application/json":
-        raise Problem(415, "Unsupported Media Type", "the body must be application/json")
-    return parse_json(await request.read())
-
-
-def _no_contract() -> Problem:
-    return Problem(404, "Not Found", "this tenant has no contract with that hash")

@@ -17,7 +17,7 @@ from storage.errors import Conflict, StoreUnavailable
 
 CONTRACTS = Collection(
     "contracts",
-    fields=("created_at", "not_after", "owed_at"),
+    fields=("created_at", "not_after", "owed_at", "made_for"),
     array_fields=("content_hashes", "grant_hashes", "grant_types", "peer_ids"),
 )
 CONTRACT_IVS = Collection("contract_ivs")

@@ -52,13 +52,19 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class ContractRecord:
-    """What we know of one Contract. `hashes[0]` is the profile it is signed under; the others are aliases."""
+    """What we know of one Contract. `hashes[0]` is the profile it is signed under; the others are aliases.
+
+    `made_for` is the label of the declared connection or publication that it serves, "" for any other. `withdrawn`
+    tells that we ended it ourselves because the declaration changed: then its end says nothing about a new one.
+    """
 
     parsed: ParsedContract
     hashes: tuple[ContractHashes, ...]
     signatures: Mapping[SignatureType, Mapping[PeerId, str]] = field(default_factory=dict)
     deliveries: tuple[Delivery, ...] = ()
     remark: str = ""
+    made_for: str = ""
+    withdrawn: bool = False
 
     @property
     def content(self) -> ContractContent:
@@ -138,6 +144,8 @@ class ContractRecord:
             "signatures": {kind: dict(by_peer) for kind, by_peer in self.signatures.items()},
             "deliveries": [_delivery_body(one) for one in self.deliveries],
             "remark": self.remark,
+            "made_for": self.made_for,
+            "withdrawn": self.withdrawn,
             "content_hashes": list(self.all_content_hashes),
             "grant_hashes": list(self.all_grant_hashes),
             "grant_types": sorted({grant.kind.type_name for grant in content.grants}),
@@ -175,6 +183,8 @@ class ContractRecord:
                 for one in body["deliveries"]
             ),
             remark=body["remark"],
+            made_for=body.get("made_for", ""),
+            withdrawn=body.get("withdrawn", False),
         )
 
 
