@@ -40,6 +40,10 @@ services: ## Install and start Redis, a MongoDB-protocol and a CouchDB-protocol 
 services-stop: ## Stop what `make services` started
 	@scripts/services stop
 
+.PHONY: bench-manager
+bench-manager: $(DEVELOPMENT) ## Compare the Manager with the bare signature, and 10,000 Contracts with 100 [ARGS=--quick]
+	@exec $(BIN)/python -m bench.manager $(ARGS)
+
 # -- checking --------------------------------------------------------------------------------------------------------
 
 .PHONY: check
@@ -64,12 +68,13 @@ check-mirror: $(DEVELOPMENT) ## Each module has its twin test file
 	@$(BIN)/python -m scripts.check_mirror
 
 .PHONY: check-docs
-check-docs: $(DEVELOPMENT) ## Commands and links in the documentation exist
+check-docs: $(DEVELOPMENT) ## Commands and links in the documentation exist, the conformance table is current
 	@$(BIN)/python -m scripts.check_docs
+	@$(BIN)/python -m scripts.spec_coverage
 
 .PHONY: spec-coverage
-spec-coverage: $(DEVELOPMENT) ## List the official FSC scenarios that no test plays yet
-	@$(BIN)/python -m scripts.spec_coverage
+spec-coverage: $(DEVELOPMENT) ## List the official FSC scenarios without a test: none [ARGS="--write --readme"]
+	@$(BIN)/python -m scripts.spec_coverage $(ARGS)
 
 .PHONY: format
 format: $(DEVELOPMENT) ## Repair layout and what ruff can repair

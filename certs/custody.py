@@ -40,31 +40,30 @@ class KeyPair:
 
     chain: tuple[x509.Certificate, ...]
     private_key: PrivateKey = field(compare=False)
+    # What follows is read from the certificate once: a Manager asks for it at every signature.
+    thumbprint: CertificateThumbprint = field(init=False, compare=False)
+    """The certificate's `x5t#S256`."""
+    public_key_thumbprint: PublicKeyThumbprint = field(init=False, compare=False)
+    """The thumbprint that contracts carry."""
+    not_before: int = field(init=False, compare=False)
+    """First second of validity."""
+    not_after: int = field(init=False, compare=False)
+    """Last second of validity."""
+
+    def __post_init__(self) -> None:
+        read = {
+            "thumbprint": certificate_thumbprint(self.certificate),
+            "public_key_thumbprint": public_key_thumbprint(self.certificate),
+            "not_before": int(self.certificate.not_valid_before_utc.timestamp()),
+            "not_after": int(self.certificate.not_valid_after_utc.timestamp()),
+        }
+        for name, value in read.items():
+            object.__setattr__(self, name, value)
 
     @property
     def certificate(self) -> x509.Certificate:
         """The certificate of the key."""
         return self.chain[0]
-
-    @property
-    def thumbprint(self) -> CertificateThumbprint:
-        """The certificate's `x5t#S256`."""
-        return certificate_thumbprint(self.certificate)
-
-    @property
-    def public_key_thumbprint(self) -> PublicKeyThumbprint:
-        """The thumbprint that contracts carry."""
-        return public_key_thumbprint(self.certificate)
-
-    @property
-    def not_before(self) -> int:
-        """First second of validity."""
-        return int(self.certificate.not_valid_before_utc.timestamp())
-
-    @property
-    def not_after(self) -> int:
-        """Last second of validity."""
-        return int(self.certificate.not_valid_after_utc.timestamp())
 
     def pem_chain(self) -> bytes:
         """Render the chain as a PEM bundle, leaf first; no key."""

@@ -6,6 +6,7 @@ Theory of operation. OpenSSL verifies the chain while it shakes hands, but it kn
 revocation, and on a resumed session it verifies nothing at all. So the object that asyncio and uvloop shake hands with
 (both make it by `SSLContext.wrap_bio`) does the rest of the work at the end of its last `do_handshake`: until that
 returns, neither loop calls the application nor sends what is written, and when it raises they abort the connection.
+One thing a listener leaves to the application: a trusted certificate whose subject names no Peer (see `misnamed`).
 
 Resumption. A resumed session remembers the Peer's own certificate, not the issuers that came with it. The context that
 made the connection object also holds the session keys; it therefore remembers the issuers of every chain verified on
@@ -20,7 +21,14 @@ from typing import Any, NoReturn, Protocol
 
 from cryptography import x509
 
-from certs.errors import CertsError, MalformedCertificate, PeerNotVerified, UnexpectedPeer, UntrustedCertificate
+from certs.errors import (
+    CertsError,
+    InvalidSubject,
+    MalformedCertificate,
+    PeerNotVerified,
+    UnexpectedPeer,
+    UntrustedCertificate,
+)
 from certs.identity import PeerCertificate, PeerId, SubjectRule, describe
 from certs.trust import MAX_INTERMEDIATES, Chain, TrustStore
 
@@ -70,6 +78,10 @@ class PeerConnection(ssl.SSLObject):
     """One TLS connection. After the handshake `peer` is the verified Peer and `context` the context that served it."""
 
     peer: PeerCertificate | None = None
+    misnamed: InvalidSubject | None = None
+    """On a listener: why the certificate of the Peer, which is trusted, names no Peer of the Group. `peer` is None
+    then, and the application has to say so: FSC Core has an error code for it."""
+
     server_name: str | None = None
     """On a listener: the name that the Peer asked for (SNI), lower case."""
 
@@ -99,7 +111,7 @@ class PeerConnection(ssl.SSLObject):
             self._fail(failure)
             raise failure from refusal
 
-    def _verify_peer(self) -> PeerCertificate:
+    def _verify_peer(self) -> PeerCertificate | None:
         if not isinstance(self.context, PeerContext):
             raise PeerNotVerified("the connection was not given the context of a Peer")
         policy = self.context.policy
@@ -112,7 +124,13 @@ class PeerConnection(ssl.SSLObject):
         else:
             chain = policy.trust.verify_chain(self._leaf(), self._issuers.all(), now=now)
         # 2. The subject names a Peer by the Group's rule.
-        peer = describe(chain[0], policy.rule)
+        try:
+            peer = describe(chain[0], policy.rule)
+        except InvalidSubject as error:
+            if not self.server_side:
+                raise
+            self.misnamed = error
+            return None
         # 3. It is the Peer we meant to reach.
         if policy.expected_peer is not None and peer.peer_id != policy.expected_peer:
             raise UnexpectedPeer(f"reached Peer {peer.peer_id} where Peer {policy.expected_peer} was meant")

@@ -6,6 +6,7 @@ name; the OpenAPI description limits a Peer ID to 3..255 characters.
 
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NewType
 
 from cryptography import x509
@@ -107,8 +108,11 @@ def identity_of(certificate: x509.Certificate, rule: SubjectRule) -> PeerIdentit
     return PeerIdentity(peer_id, name)
 
 
+@lru_cache(maxsize=1024)
 def describe(certificate: x509.Certificate, rule: SubjectRule) -> PeerCertificate:
     """Read all that we use of a Peer's certificate. Does **not** verify anything: see `certs.trust`.
+
+    What a certificate says never changes, so it is read once for as long as it is in use.
 
     Raises: InvalidSubject, MalformedCertificate.
     """
@@ -176,7 +180,8 @@ def _subject_field(certificate: x509.Certificate, field: str) -> str:
 def _parse_text(text: str, what: str) -> str:
     if not MIN_LENGTH <= len(text) <= MAX_LENGTH:
         raise ValueError(f"a {what} has {MIN_LENGTH} to {MAX_LENGTH} characters, this one {len(text)}")
-    if any(_is_forbidden(character) for character in text):
+    # Printable ASCII, which most texts are, has none of them.
+    if not (text.isascii() and text.isprintable()) and any(_is_forbidden(character) for character in text):
         raise ValueError(f"a {what} has no control or invisible characters")
     if text != text.strip():
         raise ValueError(f"a {what} neither begins nor ends with a space")

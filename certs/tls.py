@@ -91,9 +91,14 @@ def sni_listener(select: Callable[[str | None], PeerContext | None]) -> GroupCon
 def peer_of(ssl_object: object) -> PeerCertificate:
     """Return the verified Peer at the other end; `ssl_object` is the transport's extra info of that name.
 
-    Raises: PeerNotVerified when the connection is not one of ours, or its handshake has not succeeded.
+    Raises: PeerNotVerified when the connection is not one of ours, or its handshake has not succeeded; on a listener
+    InvalidSubject when the certificate at the other end is trusted but names no Peer.
     """
-    return _verified(ssl_object)[1]
+    connection = _verified(ssl_object)
+    if connection.peer is None:
+        assert connection.misnamed is not None
+        raise connection.misnamed
+    return connection.peer
 
 
 def context_of(ssl_object: object) -> PeerContext:
@@ -101,7 +106,7 @@ def context_of(ssl_object: object) -> PeerContext:
 
     Raises: PeerNotVerified.
     """
-    context = _verified(ssl_object)[0].context
+    context = _verified(ssl_object).context
     assert isinstance(context, PeerContext)
     return context
 
@@ -111,7 +116,7 @@ def server_name_of(ssl_object: object) -> str | None:
 
     Raises: PeerNotVerified.
     """
-    return _verified(ssl_object)[0].server_name
+    return _verified(ssl_object).server_name
 
 
 def load_pair(context: ssl.SSLContext, pair: KeyPair) -> None:
@@ -129,10 +134,10 @@ def load_pair(context: ssl.SSLContext, pair: KeyPair) -> None:
         raise CustodyError(f"{pair!r} cannot be used for TLS: {error.strerror or error}") from error
 
 
-def _verified(ssl_object: object) -> tuple[PeerConnection, PeerCertificate]:
-    if not isinstance(ssl_object, PeerConnection) or ssl_object.peer is None:
+def _verified(ssl_object: object) -> PeerConnection:
+    if not isinstance(ssl_object, PeerConnection) or (ssl_object.peer is None and ssl_object.misnamed is None):
         raise PeerNotVerified("the connection has no verified Peer: it was not made with a context of certs.tls")
-    return ssl_object, ssl_object.peer
+    return ssl_object
 
 
 def _harden(context: GroupContext) -> None:

@@ -36,8 +36,12 @@ Chain: TypeAlias = tuple[x509.Certificate, ...]
 """Leaf first, then each issuer, the Trust Anchor last."""
 
 MAX_INTERMEDIATES = 64
+MAX_CHAINS = 1000
+"""Verified chains that are remembered, the newest."""
 MIN_RSA_BITS = 2048
 MIN_EC_BITS = 256
+
+_DIGEST = hashes.SHA256()
 
 # OpenSSL's verification errors (x509_vfy.h) that mean more than "not trusted".
 _REFUSALS: dict[int, type[CertificateRefused]] = {9: CertificateNotYetValid, 10: CertificateExpired}
@@ -85,6 +89,7 @@ class TrustStore:
         self._openssl_anchors = [crypto.X509.from_cryptography(anchor) for anchor in self.anchors]
         self._authentic: dict[tuple[RevocationList, x509.Certificate], bool] = {}
         self._issuers: dict[x509.Certificate, None] = dict.fromkeys(self.anchors)
+        self._chains: dict[tuple[bytes, ...], Chain] = {}
 
     @classmethod
     def from_pem(
@@ -116,12 +121,15 @@ class TrustStore:
         # 1. A Peer does not decide how much work this is.
         if len(intermediates) > MAX_INTERMEDIATES:
             raise UntrustedCertificate(f"the chain has more than {MAX_INTERMEDIATES} intermediates")
-        # 2. Signatures, names, basic constraints, path length and validity up to an anchor, by OpenSSL.
-        chain = self._build_chain(leaf, intermediates, now)
-        # 3. Strength: the one thing of the TLS security level that this way of calling OpenSSL leaves out.
-        for certificate in chain:
-            _check_strength(certificate, is_anchor=certificate is chain[-1])
-        # 4. Revocation of the leaf and the intermediates.
+        # 2. The chain up to an anchor: of certificates seen before, what can change is only whether it is still valid.
+        seen = tuple(certificate.fingerprint(_DIGEST) for certificate in (leaf, *intermediates))
+        chain = self._chains.get(seen)
+        if chain is None or not _is_valid(chain, now):
+            chain = self._verified_chain(leaf, intermediates, now)
+            while len(self._chains) >= MAX_CHAINS:
+                del self._chains[next(iter(self._chains))]
+            self._chains[seen] = chain
+        # 3. Revocation of the leaf and the intermediates, every time.
         self.check_revocation(chain, now)
         return chain
 
@@ -183,6 +191,14 @@ class TrustStore:
             known = self._authentic[crl, issuer] = crl.is_signed_by(issuer)
         return known
 
+    def _verified_chain(self, leaf: x509.Certificate, intermediates: Sequence[x509.Certificate], now: int) -> Chain:
+        # a. Signatures, names, basic constraints, path length and validity, by OpenSSL.
+        chain = self._build_chain(leaf, intermediates, now)
+        # b. Strength: the one thing of the TLS security level that this way of calling OpenSSL leaves out.
+        for certificate in chain:
+            _check_strength(certificate, is_anchor=certificate is chain[-1])
+        return chain
+
     def _build_chain(self, leaf: x509.Certificate, intermediates: Sequence[x509.Certificate], now: int) -> Chain:
         store = crypto.X509Store()
         for anchor in self._openssl_anchors:
@@ -198,6 +214,11 @@ class TrustStore:
             raise _refusal_of(error) from error
         except (crypto.Error, ValueError) as error:
             raise MalformedCertificate(f"the chain of {readable_name(leaf)} cannot be read") from error
+
+
+def _is_valid(chain: Chain, now: int) -> bool:
+    """Whether every certificate is within its validity, its last second excluded as OpenSSL does."""
+    return all(one.not_valid_before_utc.timestamp() <= now < one.not_valid_after_utc.timestamp() for one in chain)
 
 
 def parse_anchors(data: bytes) -> tuple[x509.Certificate, ...]:

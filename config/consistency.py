@@ -122,9 +122,22 @@ def _hosted_directories(settings: Settings) -> Iterator[Finding]:
 def _connections(settings: Settings) -> Iterator[Finding]:
     for index, tenant in enumerate(settings.tenants):
         for place, connection in enumerate(tenant.connections):
+            here: Location = ("tenants", index, "connections", place)
             if connection.service.peer_id == tenant.peer_id:
-                location: Location = ("tenants", index, "connections", place, "service", "peer_id")
-                yield location, "is the tenant itself: call an own service directly, or name the Peer that provides it"
+                message = "is the tenant itself: call an own service directly, or name the Peer that provides it"
+                yield (*here, "service", "peer_id"), message
+            if connection.delegator == tenant.peer_id:
+                yield (*here, "delegator"), "is the tenant itself: leave it out to connect for oneself"
+            if connection.service.delegator == connection.service.peer_id:
+                yield (*here, "service", "delegator"), "is the provider itself: leave it out for a service of its own"
+
+
+def _publications(settings: Settings) -> Iterator[Finding]:
+    for index, tenant in enumerate(settings.tenants):
+        for place, service in enumerate(tenant.services):
+            if service.delegator == tenant.peer_id:
+                location: Location = ("tenants", index, "services", place, "delegator")
+                yield location, "is the tenant itself: leave it out to publish for oneself"
 
 
 def _tokens(settings: Settings) -> Iterator[Finding]:
@@ -154,5 +167,6 @@ _RULES: Final[tuple[Callable[[Settings], Iterator[Finding]], ...]] = (
     _default_base_urls,
     _hosted_directories,
     _connections,
+    _publications,
     _tokens,
 )

@@ -7,12 +7,13 @@ absolute and secrets are read.
 from pydantic import Field, SecretStr
 
 from config.addresses import BaseUrl, TcpAddress
+from config.models.acceptance import AcceptRule, PdpSettings
 from config.models.fields import CacheUrl, OptionalBaseUrl, StorageUrl
 from config.models.group import DirectorySettings, GroupSettings, RevocationSettings
 from config.models.installation import KeysSettings, LimitsSettings, ListenSettings, TimeoutSettings
 from config.models.section import Section
 from config.models.tenant import (
-    AcceptRule,
+    AdditionalClaimsSettings,
     ApplicationSettings,
     CertificateSettings,
     ConnectionSettings,
@@ -25,6 +26,7 @@ from config.models.tenant import (
 
 __all__ = [
     "AcceptRule",
+    "AdditionalClaimsSettings",
     "ApplicationSettings",
     "CertificateSettings",
     "ConnectionSettings",
@@ -34,6 +36,7 @@ __all__ = [
     "LimitsSettings",
     "ListenSettings",
     "OutwaySettings",
+    "PdpSettings",
     "RevocationSettings",
     "ServicePeerSettings",
     "ServiceReference",

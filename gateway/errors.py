@@ -96,7 +96,15 @@ class ReceivingPeerNotPartOfContract(ManagerError):
     own = True
 
 
-class SignatureContractContentHashMismatch(ManagerError):
+class ContentHashMismatch(ManagerError):
+    """`given`, a hash that a Peer gave, is not the hash of the content that came with it."""
+
+    def __init__(self, message: str, *, given: str) -> None:
+        super().__init__(message)
+        self.given = given
+
+
+class SignatureContractContentHashMismatch(ContentHashMismatch):
     """The signature was made over another content hash than the contract has."""
 
     code = "ERROR_CODE_SIGNATURE_CONTRACT_CONTENT_HASH_MISMATCH"
@@ -131,7 +139,7 @@ class GrantCombinationNotAllowed(ManagerError):
     status = 422
 
 
-class UrlPathContentHashMismatch(ManagerError):
+class UrlPathContentHashMismatch(ContentHashMismatch):
     """The hash in the path is not the hash of the content in the body."""
 
     code = "ERROR_CODE_URL_PATH_CONTENT_HASH_MISMATCH"
@@ -225,6 +233,7 @@ class MethodUnsupported(OutwayError):
 
     code = "ERROR_CODE_METHOD_UNSUPPORTED"
     status = 405
+    headers = MappingProxyType({"Allow": "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"})
 
 
 class UnknownGrantHashInHeader(OutwayError):
@@ -325,6 +334,14 @@ class RequestHeadersTooLarge(RequestTooLarge):
     status = 431
 
 
+class RequestTimeout(FscError):
+    """The body did not come within the time."""
+
+    code = "ERROR_CODE_REQUEST_TIMEOUT"
+    status = 408
+    own = True
+
+
 class UnsupportedMediaType(FscError):
     """The body is of a type that this path does not read."""
 
@@ -369,7 +386,7 @@ class OAuthError(Exception):
     status = 400
     headers: Mapping[str, str] = MappingProxyType({"Cache-Control": "no-store"})
 
-    def __init__(self, error: OAuthErrorCode, description: str) -> None:
+    def __init__(self, error: str, description: str) -> None:
         super().__init__(f"{error}: {description}")
         self.error = error
         self.description = description
@@ -378,6 +395,19 @@ class OAuthError(Exception):
         """The error object of RFC 6749, which allows a small set of characters only."""
         description = "".join(c if " " <= c <= "~" and c not in '"\\' else "'" for c in self.description)
         return {"error": self.error, "error_description": description}
+
+
+class OAuthTemporarilyUnavailable(OAuthError):
+    """No token now, whatever the request deserves; the same request may succeed later.
+
+    RFC 6749 has no word for this at the token endpoint; it is that of the authorization endpoint (section 4.1.2.1).
+    """
+
+    status = 503
+    headers: Mapping[str, str] = MappingProxyType({"Cache-Control": "no-store", "Retry-After": "1"})
+
+    def __init__(self, description: str) -> None:
+        super().__init__("temporarily_unavailable", description)
 
 
 def quoted(text: str, limit: int = 80) -> str:

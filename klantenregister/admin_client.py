@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 from config.addresses import UnixAddress
 from config.settings import Settings
-from klantenregister.errors import Failed, WrongUsage
+from klantenregister.errors import Failed, NotRunning, WrongUsage
 from klantenregister.settings_file import read_settings
 
 _TIMEOUT_S = 60
@@ -38,7 +38,7 @@ class AdminClient:
         self._slugs = tuple(tenant.slug for tenant in settings.tenants)
 
     def call(self, method: str, path: str, body: object = None, **query: str | None) -> Any:
-        """The answer's JSON (None without a body). Raises: Failed with the reason the installation gives."""
+        """The answer's JSON (None without a body). Raises: NotRunning; Failed with the reason it gives."""
         parameters = urlencode({name: value for name, value in query.items() if value is not None})
         target = f"/admin/v1{path}{'?' if parameters else ''}{parameters}"
         connection = _SocketConnection(self._socket)
@@ -49,7 +49,7 @@ class AdminClient:
             text = answer.read()
         except (OSError, http.client.HTTPException) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            raise Failed(
+            raise NotRunning(
                 f"no running installation answers on {self._socket} ({reason}): start it with `klantenregister serve`, "
                 "and run this command as the same user"
             ) from error

@@ -15,10 +15,13 @@ COMMANDS = (
     "check-config",
     "config-schema",
     "pki",
+    "apply",
     "contracts",
     "peers",
     "services",
     "logs",
+    "trace",
+    "doctor",
     "hash",
     "accounts",
 )

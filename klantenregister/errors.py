@@ -15,6 +15,10 @@ class AddressInUse(Failed):
     """Somebody else listens where we should."""
 
 
+class NotRunning(Failed):
+    """No installation answers on the admin socket."""
+
+
 class WrongUsage(CommandError):
     """Wrong arguments or configuration."""
 

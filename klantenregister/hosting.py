@@ -15,9 +15,11 @@ from clock import Clock
 from config.settings import LimitsSettings, TimeoutSettings
 from gateway.fsc.names import host_and_port
 from gateway.http.client import PeerClient
+from gateway.http.json_client import JsonClient
 from gateway.manager.handlers import HostedManager
 from gateway.manager.upkeep import Upkeep
 from gateway.outway.handler import Outway
+from gateway.state.announced import AnnouncedAddress
 from gateway.state.contract_store import ContractStore
 from gateway.state.local_peer import LocalPeer
 from gateway.state.own_certificates import OwnCertificates
@@ -120,8 +122,10 @@ async def host_peer(
         tenant,
         contracts=ContractStore(documents, clock.now),
         peers=PeerBook(documents),
+        announced=AnnouncedAddress(documents),
         certificates=certificates,
         client=client,
+        json_client=JsonClient(sessions.services),
         log=TransactionLog(stores.logs.for_tenant(tenant.peer_id, TRANSACTIONS)),
         clock=clock,
         outgoing_context=contexts.client,

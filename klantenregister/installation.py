@@ -10,6 +10,7 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeAlias
 
 from aiohttp import web
@@ -28,6 +29,8 @@ from config.reload import diff
 from config.settings import Settings
 from gateway.admin.accounts import Accounts
 from gateway.admin.api import AdminApi
+from gateway.admin.desired import apply_operations
+from gateway.admin.openapi import Operation
 from gateway.errors import ErrorDomain
 from gateway.fsc.names import ServiceName
 from gateway.http.client import new_session
@@ -39,6 +42,7 @@ from gateway.relay.upstream import Upstream
 from gateway.state.local_peer import LocalPeer
 from gateway.state.tenant import Tenant
 from klantenregister import __version__
+from klantenregister.applying import Applier
 from klantenregister.bridge import GatewayVerifier, RegisterUpstream
 from klantenregister.errors import Failed, WrongUsage
 from klantenregister.health import health_app
@@ -64,7 +68,10 @@ OpenOutways: TypeAlias = dict[PeerId, tuple[TcpAddress, web.AppRunner]]
 
 @dataclass(slots=True)
 class Installation:
-    """A running process. `settings` is what it runs by; `apply` brings other tenants, certificates and rules."""
+    """A running process. `settings` is what it runs by; `apply` brings other tenants, certificates and rules.
+
+    `config` is the file that they were read from; None when there is none.
+    """
 
     settings: Settings
     roles: frozenset[Role]
@@ -76,7 +83,9 @@ class Installation:
     keyring: Keyring
     register: Register
     tasks: asyncio.TaskGroup
+    config: Path | None = None
     is_open: bool = False
+    _applying: asyncio.Lock = field(default_factory=asyncio.Lock)
     _outways: OpenOutways = field(default_factory=dict)
     _work: dict[PeerId, asyncio.Task[None]] = field(default_factory=dict)
 
@@ -86,10 +95,18 @@ class Installation:
         What cannot change while the program runs keeps its value, and is logged. Raises: WrongUsage, Failed; then
         everything stays as it was.
         """
-        for key in diff(self.settings, settings).needs_restart:
-            _log.warning("needs_restart", extra={"key": key})
+        async with self._applying:
+            for key in diff(self.settings, settings).needs_restart:
+                _log.warning("needs_restart", extra={"key": key})
+            await self._apply(self.reloaded(settings))
+
+    def reloaded(self, settings: Settings) -> Settings:
+        """What `settings` come to without a restart: their tenants, and all else as it runs. Raises: WrongUsage."""
         settings = self.settings.model_copy(update={"tenants": settings.tenants})
         _check_together(settings)
+        return settings
+
+    async def _apply(self, settings: Settings) -> None:
         # Reading very many keys takes a while: not in the event loop, where requests wait for it.
         tenants = await asyncio.to_thread(load_tenants, settings)
         in_register = register_tenants(settings)
@@ -195,8 +212,10 @@ class Installation:
 
 
 @contextlib.asynccontextmanager
-async def running(settings: Settings, clock: Clock, roles: frozenset[Role] = ALL_ROLES) -> AsyncIterator[Installation]:
-    """A process that serves `roles` for as long as the context is open.
+async def running(
+    settings: Settings, clock: Clock, roles: frozenset[Role] = ALL_ROLES, *, config: Path | None = None
+) -> AsyncIterator[Installation]:
+    """A process that serves `roles` for as long as the context is open. `config`: where the settings were read.
 
     Raises: WrongUsage for what the configuration gets wrong, Failed for what the machine does not allow.
     """
@@ -204,6 +223,7 @@ async def running(settings: Settings, clock: Clock, roles: frozenset[Role] = ALL
         async with contextlib.AsyncExitStack() as stack:
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
             installation = await _assembled(settings, clock, roles, tasks, stack)
+            installation.config = config
             stack.push_async_callback(installation.stop_work)
             stack.push_async_callback(installation.listeners.close)
             await _listen(installation)
@@ -274,7 +294,9 @@ async def _supervised(hosted: HostedPeer) -> None:
 async def _listen(installation: Installation) -> None:
     """Open every listener of the roles. Raises: Failed."""
     settings, listeners, roles = installation.settings, installation.listeners, installation.roles
-    await listeners.plain("listen.admin", _admin(installation).app(sign_in=False), settings.listen.admin)
+    # Applying reads files by their path: it is for who may open the socket, and not on the console listener.
+    socket_api = _admin(installation, *apply_operations(Applier(installation)))
+    await listeners.plain("listen.admin", socket_api.app(sign_in=False), settings.listen.admin)
     health = health_app(is_open=lambda: installation.is_open, ping=installation.stores.ping)
     await listeners.plain("listen.metrics", health, settings.listen.metrics)
     await _listen_to_peers(installation)
@@ -284,9 +306,9 @@ async def _listen(installation: Installation) -> None:
         await listeners.plain("listen.console", _admin(installation).app(sign_in=True), settings.listen.console)
 
 
-def _admin(installation: Installation) -> AdminApi:
+def _admin(installation: Installation, *more: Operation) -> AdminApi:
     return AdminApi(
-        installation.hosts.managers, Accounts(installation.stores.documents), installation.clock, __version__
+        installation.hosts.managers, Accounts(installation.stores.documents), installation.clock, __version__, more=more
     )
 
 
@@ -306,7 +328,7 @@ async def _protocol_factory(installation: Installation, role: Role) -> ProtocolF
     """What makes the protocol of a connection for this role."""
     hosts, listeners = installation.hosts, installation.listeners
     if role is Role.MANAGER:
-        app = manager_app(hosts.manager_of, max_body_bytes=installation.settings.limits.max_body_bytes)
+        app = manager_app(hosts.manager_of, installation.settings.limits, installation.settings.timeouts)
         return await listeners.fsc(ErrorDomain.MANAGER, app)
     app = inway_app(hosts.peer_of, installation.upstream_of)
     return await listeners.fsc(ErrorDomain.INWAY, app, SERVER_OPTIONS, max_field_bytes=MAX_TOKEN_HEADER_BYTES)

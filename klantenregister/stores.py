@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from config.settings import Settings
 from gateway.admin import accounts
-from gateway.state import contract_store, own_certificates, peers
+from gateway.state import announced, contract_store, own_certificates, peers
 from gateway.txlog.log import TRANSACTIONS
 from klantenregister.errors import Failed, WrongUsage
 from register.app import COLLECTIONS as REGISTER_COLLECTIONS
@@ -20,6 +20,7 @@ COLLECTIONS = (
     *contract_store.COLLECTIONS,
     *peers.COLLECTIONS,
     *own_certificates.COLLECTIONS,
+    *announced.COLLECTIONS,
     *accounts.COLLECTIONS,
     *REGISTER_COLLECTIONS,
 )

@@ -24,7 +24,7 @@ from storage.group_commit import GroupCommit, QueueLimits
 from storage.matching import contains_folded
 from storage.paging import DocumentPosition, document_cursor, parse_document_cursor
 from storage.sqlite_connection import BUSY_TIMEOUT_S, OPEN_TIMEOUT_S, Link, SqliteFile, no_preparation, unavailable
-from storage.sqlite_query import CONTAINS_FUNCTION, count_sql, documents_sql, page_sql
+from storage.sqlite_query import CONTAINS_FUNCTION, count_sql, crowd_sql, documents_sql, page_sql
 from storage.sqlite_readers import Readers
 from storage.sqlite_schema import LAYOUT, Table, extend_schema, scalar_value
 from storage.sqlite_writer import DocumentWriter, Job, RowDelete, RowPut
@@ -190,12 +190,13 @@ class SqliteTenantDocuments:
         after = None
         if query.cursor:
             after = parse_document_cursor(self._tenant, collection, query.sort, query.cursor)
-        statements = page_sql(self._tenant, collection, query, after)
+        crowd = crowd_sql(self._tenant, collection, query)
 
         def read(connection: sqlite3.Connection) -> Page:
             rows: list[Any] = []
             connection.execute("BEGIN")
-            for sql in statements:
+            in_passing = crowd is not None and _number(connection, crowd.text, crowd.values) == 1
+            for sql in page_sql(self._tenant, collection, query, after, in_passing=in_passing):
                 missing = query.limit + 1 - len(rows)
                 rows += connection.execute(sql.text, (*sql.values, missing, query.offset)).fetchall()
             connection.execute("COMMIT")

@@ -15,6 +15,9 @@ from storage.sqlite_schema import SqlValue, column, quoted, side_table, sql_elem
 CONTAINS_FUNCTION = "contains_folded"
 """The SQL function that every reading connection must have: (column, folded text) -> 0 or 1."""
 
+CROWD = 1_000
+"""So many matches are no longer collected and sorted for one page of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sql:
@@ -63,12 +66,30 @@ def count_sql(tenant: str, collection: Collection, where: Sequence[Condition]) -
     return Sql(f"SELECT count(*) FROM {_table(collection)} WHERE {filtered.text}", filtered.values)  # noqa: S608
 
 
-def page_sql(tenant: str, collection: Collection, query: Query, after: DocumentPosition | None) -> tuple[Sql, ...]:
+def crowd_sql(tenant: str, collection: Collection, query: Query) -> Sql | None:
+    """Ask, with one row and column, whether so many documents match that a page of them is better found in passing.
+
+    None for a listing that has no order of its own, or no element to search by.
+    """
+    wanted = [one for one in query.where if isinstance(one, AnyElement)]
+    if query.sort is None or not wanted:
+        return None
+    found = [_rows_with(tenant, collection, one) for one in wanted]
+    counts = [Sql(f"(SELECT count(*) FROM ({one.text} LIMIT {CROWD})) = {CROWD}", one.values) for one in found]  # noqa: S608
+    every = joined(" AND ", counts)
+    return Sql(f"SELECT {every.text}", every.values)
+
+
+def page_sql(
+    tenant: str, collection: Collection, query: Query, after: DocumentPosition | None, *, in_passing: bool = False
+) -> tuple[Sql, ...]:
     """Statements whose rows (id, revision, body, sort value), one after the other, are the listing after `after`.
 
     Each takes, as its last two values still to be given, how many rows at most and how many to skip.
+    `in_passing` goes through the documents in their order and looks at each, until the page is full, instead of
+    collecting and sorting all that match.
     """
-    filtered = _filter(tenant, collection, query.where)
+    filtered = _filter(tenant, collection, query.where, in_passing=in_passing)
     parts = [None] if after is None else _parts_after(query.sort, after)
     return tuple(_listing(collection, query.sort, filtered, part) for part in parts)
 
@@ -102,8 +123,13 @@ def _parts_after(sort: Sort | None, after: DocumentPosition) -> list[Sql | None]
     return [values, Sql(f"{by} IS NULL")] if sort.descending else [values]
 
 
-def _filter(tenant: str, collection: Collection, where: Sequence[Condition]) -> Sql:
-    conditions = [_condition(tenant, collection, condition) for condition in where]
+def _filter(tenant: str, collection: Collection, where: Sequence[Condition], *, in_passing: bool = False) -> Sql:
+    conditions = [
+        _has_element(tenant, collection, condition)
+        if in_passing and isinstance(condition, AnyElement)
+        else _condition(tenant, collection, condition)
+        for condition in where
+    ]
     return joined(" AND ", [Sql("t.tenant = ?", (tenant,)), *conditions])
 
 
@@ -119,15 +145,24 @@ def _condition(tenant: str, collection: Collection, condition: Condition) -> Sql
             return _range(_column(field), condition)
         case Contains(field, text):
             return Sql(f"{CONTAINS_FUNCTION}({_column(field)}, ?)", (text.casefold(),))
-        case AnyElement(field, values):
-            found = one_of("value", [sql_element(value) for value in values])
-            side = side_table(collection.name, field)
-            return Sql(
-                f"t.row IN (SELECT row FROM {side} WHERE tenant = ? AND {found.text})",  # noqa: S608
-                (tenant, *found.values),
-            )
+        case AnyElement():
+            found = _rows_with(tenant, collection, condition)
+            return Sql(f"t.row IN ({found.text})", found.values)
         case AnyOf(conditions):
             return any_of([_apart(_filter(tenant, collection, [one])) for one in conditions])
+
+
+def _rows_with(tenant: str, collection: Collection, condition: AnyElement) -> Sql:
+    """The rows of the documents with one of the elements."""
+    found = one_of("value", [sql_element(value) for value in condition.values])
+    side = side_table(collection.name, condition.field)
+    return Sql(f"SELECT row FROM {side} WHERE tenant = ? AND {found.text}", (tenant, *found.values))  # noqa: S608
+
+
+def _has_element(tenant: str, collection: Collection, condition: AnyElement) -> Sql:
+    """The same as a question about one row, which leaves SQLite no other way than to ask it of each."""
+    found = _rows_with(tenant, collection, condition)
+    return Sql(f"EXISTS ({found.text} AND row = t.row)", found.values)
 
 
 def _apart(piece: Sql) -> Sql:

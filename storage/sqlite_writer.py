@@ -18,6 +18,7 @@ from storage.sqlite_schema import Elements, SqlValue, Table, delete_elements, in
 _FIRST_ANALYSIS_AFTER = 100
 _ANALYSIS_GROWTH = 4
 _ANALYSED_ROWS = 1_000
+_REMEMBERED_ROWS = 10_000
 
 _log = logging.getLogger(__name__)
 
@@ -60,6 +61,8 @@ class DocumentWriter:
         self._link = Link(file, self._forget_schema, timeout_s=busy_timeout_s)
         self._schema_version: int | None = None
         self._written = 0
+        self._elements: dict[tuple[str, int], tuple[Revision, Elements]] = {}
+        """Of rows written lately: the elements in their side tables, as of a revision."""
         self._analyse_at = _FIRST_ANALYSIS_AFTER
 
     def commit(self, jobs: Sequence[Job]) -> Sequence[StoreError | None]:
@@ -122,11 +125,20 @@ class DocumentWriter:
             row = _written_row(connection, table.insert, columns)
         else:
             row = _written_row(connection, table.update, (*columns, write.expected))
-            if row is not None:
-                delete_elements(connection, table.collection, row)
-        if row is not None:
-            insert_elements(connection, table.collection, write.tenant, row, write.elements)
+        if row is not None and table.collection.array_fields:
+            self._write_elements(connection, table, write, row)
         return row is not None
+
+    def _write_elements(self, connection: sqlite3.Connection, table: Table, write: RowPut, row: int) -> None:
+        """Bring the side tables up to date; most updates of a document leave its elements as they are."""
+        key = (table.name, row)
+        if write.expected is None or self._elements.pop(key, None) != (write.expected, write.elements):
+            if write.expected is not None:
+                delete_elements(connection, table.collection, row)
+            insert_elements(connection, table.collection, write.tenant, row, write.elements)
+        while len(self._elements) >= _REMEMBERED_ROWS:
+            del self._elements[next(iter(self._elements))]
+        self._elements[key] = (write.revision, write.elements)
 
     def _follow_schema(self, connection: sqlite3.Connection) -> None:
         """Notice fields that another process declared since: their columns must be filled from now on."""

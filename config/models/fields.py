@@ -94,6 +94,10 @@ def _token(token: SecretStr) -> SecretStr:
     return SecretStr(names.parse_token(token.get_secret_value()))
 
 
+def _optional_token(token: SecretStr) -> SecretStr:
+    return _token(token) if token.get_secret_value() else token
+
+
 def _absent_when_empty(value: object) -> object:
     return None if value == "" else value
 
@@ -149,6 +153,9 @@ UpstreamField: TypeAlias = Annotated[
     PlainSerializer(str),
     _text_schema(pattern="^(register:|https?://)"),
 ]
+ServiceUrl: TypeAlias = Annotated[
+    addresses.BaseUrl, _by(addresses.parse_base_url), PlainSerializer(str), _text_schema(pattern="^https?://")
+]
 OptionalBaseUrl: TypeAlias = Annotated[
     Annotated[
         addresses.BaseUrl, _by(addresses.parse_base_url), PlainSerializer(str), _text_schema(pattern="^(https?://|$)")
@@ -160,6 +167,7 @@ OptionalBaseUrl: TypeAlias = Annotated[
 StorageUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_storage)]
 CacheUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_cache)]
 Token: TypeAlias = Annotated[SecretStr, AfterValidator(_token)]
+OptionalToken: TypeAlias = Annotated[SecretStr, AfterValidator(_optional_token)]
 Properties: TypeAlias = Annotated[Mapping[str, JsonValue], AfterValidator(frozen_properties), PlainSerializer(dict)]
 
 Count: TypeAlias = Annotated[int, Field(ge=1, le=2**31 - 1), BeforeValidator(_not_a_boolean)]

@@ -76,6 +76,9 @@ class TimeoutSettings(Section):
     header_seconds: Seconds = Field(
         default=10, description="For a caller to finish the TLS handshake and the header of a request, in seconds."
     )
+    body_seconds: Seconds = Field(
+        default=30, description="For a Peer to send the whole body of a request to a Manager, in seconds; beyond: 408."
+    )
     idle_seconds: Seconds = Field(
         default=75, description="Before a caller's connection without a request is closed, in seconds."
     )

@@ -1,10 +1,9 @@
 """A tenant: one Peer that this installation is, with what it offers, accepts and wants. DESIGN section 3."""
 
-from typing import Any, Literal, TypeAlias
-
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from certs.identity import PeerId
+from config.models.acceptance import AcceptRule
 from config.models.fields import (
     ApplicationId,
     Days,
@@ -18,17 +17,15 @@ from config.models.fields import (
     Properties,
     Rsin,
     Scope,
+    Seconds,
     ServiceName,
+    ServiceUrl,
     TcpListen,
     Token,
     UpstreamField,
 )
 from config.models.section import Section
 from config.names import is_listed
-
-GrantName: TypeAlias = Literal[
-    "service_connection", "delegated_service_connection", "service_publication", "delegated_service_publication"
-]
 
 
 class CertificateSettings(Section):
@@ -64,40 +61,12 @@ class ServiceSettings(Section):
     peers: tuple[ServicePeerSettings, ...] = Field(
         default=(), description="What consuming Peers may do in the register; absent: nothing (403)."
     )
+    delegator: PeerIdField | None = Field(
+        default=None, description="Publish on behalf of this Peer, which must accept that; absent: for ourselves."
+    )
     properties: Properties = Field(
         default={}, description="Properties of the publication grant: a JSON object of at most 1 MB."
     )
-
-
-class AcceptRule(Section):
-    """A rule for contracts that Peers offer; the first that matches decides."""
-
-    grants: tuple[GrantName, ...] = Field(
-        min_length=1, description="Types of grant; a contract with any other type does not match."
-    )
-    services: tuple[ServiceName, ...] | None = Field(
-        default=None, min_length=1, description="Names of Services; absent: any."
-    )
-    peers: tuple[PeerIdOrAny, ...] = Field(
-        min_length=1, description='Peer IDs in quotes: every other party must be among them; `"*"` is every Peer.'
-    )
-    max_days: Days | None = Field(
-        default=None, description="Longest validity of the contract, in days; absent: no limit."
-    )
-    action: Literal["accept", "reject"] = Field(default="accept", description="What to do with the contract.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _settle_empty(cls, data: Any) -> Any:
-        """Refuse a key without a value: taken as absent it would widen the rule to any Service or any validity."""
-        empty = [key for key in cls.model_fields if key in data and data[key] is None] if isinstance(data, dict) else []
-        if empty:
-            raise ValueError(f"has no value for {', '.join(empty)}: write one, or leave the key out")
-        return data
-
-    def names_peer(self, peer_id: PeerId) -> bool:
-        """Decide whether `peers` allows `peer_id` as a party."""
-        return is_listed(peer_id, self.peers)
 
 
 class OutwaySettings(Section):
@@ -113,6 +82,9 @@ class ServiceReference(Section):
 
     peer_id: PeerIdField = Field(description="Peer ID of the provider, in quotes.")
     name: ServiceName = Field(description="Name of the Service.")
+    delegator: PeerIdField | None = Field(
+        default=None, description="The Peer on whose behalf the provider offers the Service; absent: its own."
+    )
 
 
 class ConnectionSettings(Section):
@@ -120,9 +92,23 @@ class ConnectionSettings(Section):
 
     name: Label = Field(description="Name of the connection; applications use it as the first label of the host name.")
     service: ServiceReference = Field(description="The Service to connect to.")
+    delegator: PeerIdField | None = Field(
+        default=None, description="Connect on behalf of this Peer, which must accept that; absent: for ourselves."
+    )
     valid_days: Days = Field(default=365, description="Validity of each contract, in days.")
     properties: Properties = Field(
         default={}, description="Properties of the connection grant: a JSON object of at most 1 MB."
+    )
+
+
+class AdditionalClaimsSettings(Section):
+    """A service of the tenant that adds claims to access tokens, or refuses them."""
+
+    url: ServiceUrl = Field(
+        description="Base URL, `/v1/additional-claims` is added: asked for each token, with the grant that it is for."
+    )
+    timeout_seconds: Seconds = Field(
+        default=5, description="For one whole answer, in seconds; without an answer there is no token."
     )
 
 
@@ -156,6 +142,9 @@ class TenantSettings(Section):
     services: tuple[ServiceSettings, ...] = Field(default=(), description="What the tenant offers.")
     accept: tuple[AcceptRule, ...] = Field(
         default=(), description="Rules for contracts that Peers offer; without a match a person decides."
+    )
+    additional_claims: AdditionalClaimsSettings | None = Field(
+        default=None, description="A service that adds claims to the access tokens of the tenant; absent: none."
     )
     outway: OutwaySettings | None = Field(default=None, description="The tenant's Outway; absent: none.")
     connections: tuple[ConnectionSettings, ...] = Field(default=(), description="What the tenant wants to consume.")

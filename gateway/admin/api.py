@@ -2,24 +2,27 @@
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
-from pydantic import ValidationError
 
 from clock import Clock
-from config.settings import ConnectionSettings
 from gateway.admin.accounts import Accounts, Role
+from gateway.admin.deliveries import delivery_operations
+from gateway.admin.desired import desired_operations
+from gateway.admin.diagnosis import diagnosis_operations
+from gateway.admin.explain import explain_operations
+from gateway.admin.offers import known_peers, offer_operations
 from gateway.admin.openapi import Operation, openapi
+from gateway.admin.peers import peer_operations
 from gateway.admin.problems import Problem, render_problems
 from gateway.admin.requests import TENANT_PATH, Hosted, ManagersBySlug, json_body, no_contract
+from gateway.admin.review import Terms, review
 from gateway.admin.signin import sign_in_middleware
-from gateway.admin.views import contract_view, peer_view, tenant_view
+from gateway.admin.tracing import tracing_operations
+from gateway.admin.views import contract_view, tenant_view
 from gateway.fsc.signature import SignatureType
 from gateway.fsc.state import ContractState
 from gateway.http.errors import name_server
 from gateway.http.query import QueryParameters
-from gateway.manager.connections import request as request_contract
-from gateway.manager.connections import wanted_connection
 from gateway.manager.contracts import add_our_signature
-from gateway.manager.discovery import services_at_directories
 from gateway.state.transactions import RecordFilter
 from storage.documents import JsonObject, Query, Sort
 
@@ -29,9 +32,20 @@ _BY_OPERATOR = "by an operator"
 
 
 class AdminApi:
-    """The operations, over the Managers of all tenants. `managers` is read anew at each request: it may change."""
+    """The operations, over the Managers of all tenants. `managers` is read anew at each request: it may change.
 
-    def __init__(self, managers: ManagersBySlug, accounts: Accounts, clock: Clock, version: str) -> None:
+    `more` are operations of one listener alone.
+    """
+
+    def __init__(
+        self,
+        managers: ManagersBySlug,
+        accounts: Accounts,
+        clock: Clock,
+        version: str,
+        *,
+        more: tuple[Operation, ...] = (),
+    ) -> None:
         self._hosted = Hosted(managers)
         self._accounts = accounts
         self._clock = clock
@@ -45,14 +59,8 @@ class AdminApi:
                 self.list_contracts,
                 query=(("state", "Only those in this state"), *_PAGING),
             ),
-            Operation(
-                "POST",
-                f"{tenant}/contracts",
-                "Offer a Contract for a declared connection, or for a Service named here",
-                self.request_contract,
-                success=201,
-                body=_REQUEST_SCHEMA,
-            ),
+            *offer_operations(self._hosted),
+            *desired_operations(self._hosted),
             Operation("GET", f"{tenant}/contracts/{{hash}}", "One Contract", self.show_contract),
             Operation(
                 "POST",
@@ -60,13 +68,11 @@ class AdminApi:
                 "Accept, reject or revoke a Contract in the name of the tenant",
                 self.sign_contract,
             ),
-            Operation("GET", f"{tenant}/peers", "The Peers that a tenant knows", self.list_peers, query=_PAGING),
-            Operation(
-                "GET",
-                f"{tenant}/services",
-                "What a tenant offers, and what the Directories of the Group list",
-                self.list_services,
-            ),
+            *explain_operations(self._hosted),
+            *delivery_operations(self._hosted),
+            *peer_operations(self._hosted),
+            *tracing_operations(self._hosted),
+            *diagnosis_operations(self._hosted),
             Operation(
                 "GET",
                 f"{tenant}/logs",
@@ -86,6 +92,7 @@ class AdminApi:
                 "POST", "/admin/v1/accounts", "Make an account", self.add_account, success=201, body=_ACCOUNT_SCHEMA
             ),
             Operation("DELETE", "/admin/v1/accounts/{name}", "Remove an account", self.remove_account, success=204),
+            *more,
             Operation("GET", "/admin/v1/openapi.json", "This description", self.describe),
         )
         self._description = openapi(self.operations, version=version)
@@ -129,17 +136,18 @@ class AdminApi:
         record = await peer.contracts.get(request.match_info["hash"])
         if record is None:
             raise no_contract()
-        shown = contract_view(record, now=peer.clock.now())
-        return web.json_response({**shown, "content": record.parsed.raw})
-
-    async def request_contract(self, request: web.Request) -> web.Response:
-        """POST /tenants/{slug}/contracts."""
-        manager = self._hosted.manager(request)
-        connection = _wanted(await json_body(request), manager.peer.tenant.connections)
-        if connection.service.peer_id == manager.peer.peer_id:
-            raise Problem(400, "Bad Request", "service/peer_id: names the tenant itself; name another Peer")
-        record = await request_contract(manager.peer, wanted_connection(manager.peer, connection))
-        return web.json_response(contract_view(record, now=manager.peer.clock.now()), status=201)
+        content = record.content
+        return web.json_response(
+            {
+                **contract_view(record, now=peer.clock.now()),
+                "content": record.parsed.raw,
+                **review(
+                    Terms(content.grants, content.not_before, content.not_after),
+                    peer.tenant,
+                    await known_peers(peer, content.peer_ids()),
+                ),
+            }
+        )
 
     async def sign_contract(self, request: web.Request) -> web.Response:
         """POST /tenants/{slug}/contracts/{hash}/{kind}."""
@@ -151,35 +159,15 @@ class AdminApi:
             raise no_contract() from error
         return web.json_response(contract_view(record, now=peer.clock.now()))
 
-    async def list_peers(self, request: web.Request) -> web.Response:
-        """GET /tenants/{slug}/peers."""
-        peers = self._hosted.manager(request).peer.peers
-        query = QueryParameters(request.query, known=("limit", "cursor"))
-        found, cursor = await peers.page(
-            Query(sort=Sort("name"), limit=query.limit(_DEFAULT_LIMIT), cursor=query.text("cursor") or "")
-        )
-        return web.json_response({"peers": [peer_view(one) for one in found], "next_cursor": cursor})
-
-    async def list_services(self, request: web.Request) -> web.Response:
-        """GET /tenants/{slug}/services."""
-        peer = self._hosted.manager(request).peer
-        QueryParameters(request.query, known=())
-        offered = [
-            {"name": one.name, "upstream": str(one.upstream), "publish": one.publish}
-            for one in peer.tenant.services.values()
-        ]
-        listed, problems = await services_at_directories(peer)
-        return web.json_response({"offered": offered, "listed": listed, "problems": problems})
-
     async def list_logs(self, request: web.Request) -> web.Response:
         """GET /tenants/{slug}/logs."""
-        log = self._hosted.manager(request).peer.log
+        peer = self._hosted.manager(request).peer
         names = ("transaction_ids", "grant_hash", "service_name", "after", "before", "limit", "cursor")
         query = QueryParameters(request.query, known=names)
-        records, cursor = await log.find(
+        records, cursor = await peer.log.find(
             RecordFilter(
                 transaction_ids=query.csv("transaction_ids"),
-                grant_hashes=query.csv("grant_hash"),
+                grant_hashes=await peer.contracts.aliases_of(query.csv("grant_hash")),
                 service_names=query.csv("service_name"),
                 after=query.instant("after"),
                 before=query.instant("before"),
@@ -217,20 +205,6 @@ class AdminApi:
         return web.json_response(self._description)
 
 
-_REQUEST_SCHEMA: JsonObject = {
-    "type": "object",
-    "properties": {
-        "connection": {"type": "string", "description": "Name of a declared connection"},
-        "service": {
-            "type": "object",
-            "properties": {"peer_id": {"type": "string"}, "name": {"type": "string"}},
-            "required": ["peer_id", "name"],
-        },
-        "valid_days": {"type": "integer", "minimum": 1},
-        "properties": {"type": "object"},
-    },
-}
-
 _ACCOUNT_SCHEMA: JsonObject = {
     "type": "object",
     "properties": {
@@ -240,19 +214,3 @@ _ACCOUNT_SCHEMA: JsonObject = {
     },
     "required": ["name", "password"],
 }
-
-
-def _wanted(body: JsonObject, declared: tuple[ConnectionSettings, ...]) -> ConnectionSettings:
-    name = body.get("connection")
-    if name is not None:
-        for connection in declared:
-            if connection.name == name:
-                return connection
-        known = ", ".join(one.name for one in declared) or "none"
-        raise Problem(404, "Not Found", f"no connection of that name is declared; there are: {known}")
-    try:
-        return ConnectionSettings.model_validate({"name": "request", **body})
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        path = "/".join(str(step) for step in first["loc"])
-        raise Problem(400, "Bad Request", f"{path}: {first['msg']}") from error

@@ -17,6 +17,7 @@ from gateway.fsc.grants import (
     PublicationGrant,
     PublicKeyIdentification,
 )
+from gateway.fsc.hashes import is_by_domain_name
 from gateway.fsc.jcs import JsonObject
 from gateway.fsc.names import HASH_ALGORITHM, GroupId
 from gateway.fsc.profile import HashProfile
@@ -48,6 +49,11 @@ def build_content(
     if profile.fsc_version is not None:
         content["fsc_version"] = profile.fsc_version
     return content
+
+
+def has_form(grant: Grant, profile: HashProfile) -> bool:
+    """Whether `grant_data` can write the grant in the shape of the profile."""
+    return profile.fsc_version is not None or not is_by_domain_name(grant)
 
 
 def grant_data(grant: Grant, profile: HashProfile) -> JsonObject:

@@ -8,6 +8,7 @@ The schema decides here whether the content can be understood at all (400). Whet
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any, TypeAlias
 
 from pydantic import Field, StringConstraints, ValidationError
@@ -18,6 +19,7 @@ from gateway.fsc.grants import AnyGrant, Grant, GrantKind, WireModel
 from gateway.fsc.jcs import MAX_NUMBER, JsonObject, json_pointer
 
 MAX_GRANTS = 100
+"""Grants in a contract that we make. How many we read is limited where the JSON is parsed."""
 
 _MAX_PROBLEMS = 5
 _UNION_TAGS = frozenset(kind.type_name for kind in GrantKind) | {
@@ -65,17 +67,27 @@ class ContractContent(WireModel):
         """The first second in which it may no longer be used."""
         return self.validity.not_after
 
-    @property
+    @cached_property
     def grants(self) -> tuple[Grant, ...]:
         """The grants, in the order of the contract."""
         return tuple(item.data for item in self.items)
 
     def peer_ids(self) -> frozenset[PeerId]:
         """Every Peer that is party to the contract."""
-        return frozenset[PeerId]().union(*(grant.peer_ids() for grant in self.grants))
+        return self._peer_ids
 
     def required_accepts(self) -> frozenset[PeerId]:
         """The Peers that must accept before the contract is valid."""
+        return self._required_accepts
+
+    # Worked out once: they are asked for at every request that a contract is needed for.
+
+    @cached_property
+    def _peer_ids(self) -> frozenset[PeerId]:
+        return frozenset[PeerId]().union(*(grant.peer_ids() for grant in self.grants))
+
+    @cached_property
+    def _required_accepts(self) -> frozenset[PeerId]:
         return frozenset[PeerId]().union(*(grant.required_accepts() for grant in self.grants))
 
 
@@ -87,16 +99,13 @@ class ParsedContract:
     content: ContractContent
 
 
-def parse_contract_content(value: object, *, max_grants: int = MAX_GRANTS) -> ParsedContract:
-    """Read the content of a contract from JSON that `parse_json` accepted.
+def parse_contract_content(value: object) -> ParsedContract:
+    """Read the content of a contract from JSON that `parse_json` accepted, which has limited the number of grants.
 
     Raises: InvalidRequest, naming what is wrong by JSON pointer.
     """
     if not isinstance(value, dict):
         raise InvalidRequest("the contract content must be a JSON object")
-    grants = value.get("grants")
-    if isinstance(grants, list) and len(grants) > max_grants:
-        raise InvalidRequest(f"the contract content has {len(grants)} grants; at most {max_grants} are accepted")
     try:
         return ParsedContract(raw=value, content=ContractContent.model_validate(value))
     except ValidationError as error:

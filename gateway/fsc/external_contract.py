@@ -8,7 +8,8 @@ from gateway.fsc.jcs import JsonObject
 CONNECTION_REFERENCE = "delegation.connection.external_contract_reference"
 """The property of a ServiceConnectionGrant, and the key under which it is logged."""
 
-MAX_LENGTH = 1024
+MAX_LENGTH = 8192
+"""Characters of a member that is logged: any text is a reference, but it is written with every request."""
 
 _MEMBERS = ("reference", "delegator_id", "delegator_name")
 

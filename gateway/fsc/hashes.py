@@ -35,7 +35,7 @@ from gateway.fsc.names import (
     GrantHash,
     hash_algorithm,
 )
-from gateway.fsc.profile import HashProfile, profiles_for
+from gateway.fsc.profile import HashProfile, describe_profiles, not_allowed, profiles_for
 from gateway.fsc.uuid7 import parse_uuid
 
 _SERVICE_TYPE = 1
@@ -74,9 +74,14 @@ def compute_all(parsed: ParsedContract, profiles: Sequence[HashProfile]) -> tupl
     Raises: InvalidContract for an `iv` that is no UUID, which 1.1 cannot hash.
     """
     possible = profiles_for(parsed.content.fsc_version, profiles)
-    if any(_is_by_domain_name(grant) for grant in parsed.content.grants):
+    if any(is_by_domain_name(grant) for grant in parsed.content.grants):
         possible = tuple(profile for profile in possible if profile is not HashProfile.FSC_1_1)
     return tuple(compute_hashes(parsed, profile) for profile in possible)
+
+
+def signed_under(hashes: Iterable[ContractHashes], profile: HashProfile) -> tuple[ContractHashes, ...]:
+    """The hashes with those of the profile that the contract is signed under first; the others are its aliases."""
+    return tuple(sorted(hashes, key=lambda one: one.profile is not profile))
 
 
 def grant_aliases(hashes: Iterable[ContractHashes]) -> tuple[frozenset[GrantHash], ...]:
@@ -95,7 +100,8 @@ def match_profile(hashes: Sequence[ContractHashes], content_hash: str) -> Contra
         if one.content_hash == content_hash:
             return one
     raise SignatureContractContentHashMismatch(
-        f"the signature is over contract_content_hash {quoted(content_hash, 100)}; {_told(hashes)}"
+        f"the signature is over contract_content_hash {quoted(content_hash, 100)}; {_told(hashes)}",
+        given=content_hash,
     )
 
 
@@ -106,7 +112,21 @@ def check_path_hash(hashes: Sequence[ContractHashes], path_hash: str) -> None:
     """
     _check_algorithm(path_hash)
     if all(one.content_hash != path_hash for one in hashes):
-        raise UrlPathContentHashMismatch(f"the path has content hash {quoted(path_hash, 100)}; {_told(hashes)}")
+        raise UrlPathContentHashMismatch(
+            f"the path has content hash {quoted(path_hash, 100)}; {_told(hashes)}", given=path_hash
+        )
+
+
+def explain_mismatch(parsed: ParsedContract, content_hash: str, allowed: Sequence[HashProfile]) -> str:
+    """What to do about a content hash that no allowed profile gives: told when a profile that is not allowed does."""
+    others = compute_all(parsed, not_allowed(parsed.content.fsc_version, allowed))
+    for one in others:
+        if one.content_hash == content_hash:
+            return (
+                f"it is the hash by profile {one.profile}, which this Group does not allow: allow it in "
+                f"group.hash_profiles here, or hash by {describe_profiles(allowed)}"
+            )
+    return f"this Group allows {describe_profiles(allowed)}; compare the content with what was hashed, member by member"
 
 
 def _check_algorithm(text: str) -> None:
@@ -168,7 +188,8 @@ def _connection_fields(grant: ConnectionGrant) -> list[bytes]:
     return fields
 
 
-def _is_by_domain_name(grant: Grant) -> bool:
+def is_by_domain_name(grant: Grant) -> bool:
+    """Whether the grant has a form that came with 2.0: an Outway that is recognised by its name."""
     return isinstance(grant, ConnectionGrant) and isinstance(grant.outway_identification, DomainNameIdentification)
 
 

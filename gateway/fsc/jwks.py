@@ -69,9 +69,21 @@ def find_chain(jwks: JsonObject, thumbprint: CertificateThumbprint) -> tuple[x50
     for chain in _encoded_chains(jwks):
         leaf = _decode_certificate(chain[0])
         if leaf is not None and certificate_thumbprint(leaf) == thumbprint:
-            issuers = [_decode_certificate(encoded) for encoded in chain[1:MAX_CHAIN]]
-            return (leaf, *(issuer for issuer in issuers if issuer is not None))
+            return _decode_chain(leaf, chain)
     return None
+
+
+def published_chains(jwks: JsonObject) -> Iterator[tuple[x509.Certificate, ...]]:
+    """Every chain in a key set of a Peer, leaf first, under the same limits. Does **not** verify anything."""
+    for chain in _encoded_chains(jwks):
+        leaf = _decode_certificate(chain[0])
+        if leaf is not None:
+            yield _decode_chain(leaf, chain)
+
+
+def _decode_chain(leaf: x509.Certificate, encoded: list[object]) -> tuple[x509.Certificate, ...]:
+    issuers = [_decode_certificate(one) for one in encoded[1:MAX_CHAIN]]
+    return (leaf, *(issuer for issuer in issuers if issuer is not None))
 
 
 def _encoded_chains(jwks: JsonObject) -> Iterator[list[object]]:

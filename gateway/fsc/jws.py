@@ -9,7 +9,6 @@ base64url is read strictly, so no two texts are the same JWS. The signatures the
 
 import base64
 import binascii
-import json
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
@@ -111,13 +110,13 @@ def sign_compact(
 
     Raises: UnusableKey.
     """
-    algorithm = algorithm or algorithm_for(key.public_key())
-    check_key(key.public_key(), algorithm)
+    public_key = key.public_key()
+    algorithm = algorithm or algorithm_for(public_key)
+    check_key(public_key, algorithm)
     header = {"alg": algorithm.name, "x5t#S256": thumbprint}
     if type_name is not None:
         header["typ"] = type_name
-    header_part = encode_base64url(json.dumps(header, separators=(",", ":")).encode())
-    signing_input = f"{header_part}.{encode_base64url(canonicalise(payload))}"
+    signing_input = f"{encode_base64url(canonicalise(header))}.{encode_base64url(canonicalise(payload))}"
     return f"{signing_input}.{encode_base64url(algorithm.library.sign(signing_input.encode(), key))}"
 
 

@@ -31,3 +31,16 @@ class HashProfile(StrEnum):
 def profiles_for(fsc_version: str | None, allowed: Sequence[HashProfile]) -> tuple[HashProfile, ...]:
     """Those of the allowed profiles that a content with this `fsc_version` can be of."""
     return tuple(profile for profile in allowed if profile.fsc_version == fsc_version)
+
+
+def describe_profiles(profiles: Sequence[HashProfile]) -> str:
+    """The profiles for a person, each with the `fsc_version` of its contracts."""
+    return " or ".join(
+        f"{one} ({'no fsc_version' if one.fsc_version is None else f'fsc_version {one.fsc_version}'})"
+        for one in profiles
+    )
+
+
+def not_allowed(fsc_version: str | None, allowed: Sequence[HashProfile]) -> tuple[HashProfile, ...]:
+    """The profiles for this `fsc_version` that a Group could add to the allowed ones."""
+    return tuple(one for one in profiles_for(fsc_version, tuple(HashProfile)) if one not in allowed)

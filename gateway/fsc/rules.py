@@ -32,7 +32,7 @@ from gateway.fsc.contract import ParsedContract
 from gateway.fsc.grants import ConnectionGrant, PublicationGrant, PublicKeyIdentification
 from gateway.fsc.jcs import canonicalise
 from gateway.fsc.names import HASH_ALGORITHM, GroupId, parse_domain_name, parse_service_name
-from gateway.fsc.profile import HashProfile, profiles_for
+from gateway.fsc.profile import HashProfile, describe_profiles, not_allowed, profiles_for
 from gateway.fsc.uuid7 import parse_uuid
 
 CLOCK_SKEW_S = 60
@@ -74,8 +74,11 @@ def check_fsc_version(contract: ParsedContract, context: RuleContext) -> None:
     if profiles_for(version, context.profiles):
         return
     found = "is absent" if version is None else f"is {quoted(version)}"
-    wanted = " or ".join(dict.fromkeys(profile.fsc_version or "a content without it" for profile in context.profiles))
-    raise UnknownFscVersion(f"/fsc_version {found}; this Group accepts {wanted}")
+    addable = describe_profiles(not_allowed(version, context.profiles))
+    remedy = f", or have the receiving Peer add {addable} to group.hash_profiles" if addable else ""
+    raise UnknownFscVersion(
+        f"/fsc_version {found}; this Group accepts {describe_profiles(context.profiles)}: send one of these{remedy}"
+    )
 
 
 def check_hash_algorithm(contract: ParsedContract, _: RuleContext) -> None:

@@ -10,7 +10,7 @@ of the other Peer at hand and needs none; what it reaches is InspectedClaims.
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NewType
 
 from certs.identity import PeerCertificate, PeerId
@@ -53,7 +53,7 @@ FederatedClaims = NewType("FederatedClaims", Claims)
 """These claims are ours and in force; that they arrived over the right connection is the word of the Inway."""
 
 InspectedClaims = NewType("InspectedClaims", Claims)
-"""What an Outway was given fits the grant it asked for. The signature is unverified: the Inway judges it."""
+"""What an Outway was given fits the grant it asked for, which says the rest. The Inway judges the signature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +209,14 @@ def inspect_token(
             f"the access token that the Manager gave expires {claims.expires_at - now} s from now; "
             f"compare the clocks, or let the Peer issue tokens that live longer than {OUTWAY_MARGIN_S} s"
         )
-    return InspectedClaims(claims), address
+    # What is logged of Delegators and properties is what was agreed, whether the Manager put it in the token or not.
+    agreed = replace(
+        claims,
+        delegator_peer_id=grant.delegator_peer_id,
+        service_delegator_peer_id=grant.service_delegator_peer_id,
+        properties=grant.properties if grant.has_properties else None,
+    )
+    return InspectedClaims(agreed), address
 
 
 def _check_issuer(claims: Claims, inway: InwayIdentity) -> None:

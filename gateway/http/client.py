@@ -20,6 +20,10 @@ class PeerUnreachable(Exception):
     """No usable answer: DNS, TCP, TLS, the Peer's identity or our own, a timeout, or an answer beyond the limits."""
 
 
+class AnswerTooLarge(PeerUnreachable):
+    """The Peer answered, with more than we read."""
+
+
 @dataclass(frozen=True, slots=True)
 class PeerAnswer:
     """The whole answer of a Peer to one call; `body` is bounded."""
@@ -81,7 +85,7 @@ class PeerClient:
                 while len(read) <= self._max_body_bytes and not answer.content.at_eof():
                     read += await answer.content.read(self._max_body_bytes + 1 - len(read))
                 if len(read) > self._max_body_bytes:
-                    raise PeerUnreachable(f"{url} answered with more than {self._max_body_bytes} bytes")
+                    raise AnswerTooLarge(f"{url} answered with more than {self._max_body_bytes} bytes")
                 return PeerAnswer(answer.status, answer.headers, read)
         except TimeoutError as error:
             raise PeerUnreachable(f"{url} did not answer within {self._timeout_s:g} s") from error

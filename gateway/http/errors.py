@@ -51,6 +51,8 @@ def as_fsc_error(error: Exception) -> FscError:
         return RequestTooLarge("the body is larger than this server accepts")
     if isinstance(error, web.RequestPayloadError):
         return InvalidRequest("the body is not what its Content-Encoding or Transfer-Encoding says")
+    if isinstance(error, ConnectionResetError):
+        return InvalidRequest("the connection ended before the request did")
     if isinstance(error, web.HTTPClientError):
         return InvalidRequest(error.reason)
     _log.error("unexpected_error", exc_info=error)

@@ -30,6 +30,11 @@ class ProblemProtocol(web.RequestHandler):
     def __init__(self, server: web.Server, **options: Any) -> None:
         super().__init__(server, loop=asyncio.get_running_loop(), **options)
 
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """Keep quiet of what is left of a body that cannot be read: the request was answered already."""
+        if not isinstance(kw.get("exc_info"), web.RequestPayloadError):
+            super().log_exception(*args, **kw)
+
     def refusal(self, refused: FscError) -> web.Response:
         """The answer that tells `refused`."""
         title = HTTPStatus(refused.status).phrase

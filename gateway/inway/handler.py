@@ -8,8 +8,9 @@ from dataclasses import replace
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from certs.errors import InvalidSubject
 from certs.tls import peer_of
-from gateway.errors import ErrorDomain, ServiceNotFound, ServiceUnreachable
+from gateway.errors import AccessTokenInvalid, ErrorDomain, ServiceNotFound, ServiceUnreachable
 from gateway.fsc.logrecord import incoming_record
 from gateway.fsc.names import ServiceName
 from gateway.http.errors import error_middleware
@@ -38,8 +39,11 @@ def inway_app(peer_of_connection: PeerOf, upstream_of: UpstreamOf) -> web.Applic
         peer = None if connection is None else peer_of_connection(connection)
         if peer is None:
             raise ServiceNotFound("no Inway is served under this name any more; request a new access token")
-        # 1. connection: TLS verified the certificate within the handshake.
-        certificate = peer_of(connection)
+        # 1. connection: TLS verified the certificate within the handshake, but for the Peer that it names.
+        try:
+            certificate = peer_of(connection)
+        except InvalidSubject as error:
+            raise AccessTokenInvalid(f"no access token can be bound to this client certificate: {error}") from error
         # 2. token, certificate, Contract, Service, transaction id.
         now = peer.clock.now()
         admission = admit(

@@ -6,16 +6,18 @@ from collections.abc import Callable
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from certs.errors import InvalidSubject
 from certs.tls import peer_of
-from gateway.errors import ErrorDomain, NotFound
+from config.settings import LimitsSettings, TimeoutSettings
+from gateway.errors import ErrorDomain, NotFound, PeerCertificateVerificationFailed
 from gateway.http.errors import error_middleware, name_server
 from gateway.manager import handlers
-from gateway.manager.handlers import CALLER, MANAGER, HostedManager
+from gateway.manager.handlers import CALLER, LIMITS, MANAGER, TIMEOUTS, HostedManager
 
 ManagerOf = Callable[[ssl.SSLObject], HostedManager | None]
 
 
-def manager_app(manager_of: ManagerOf, *, max_body_bytes: int) -> web.Application:
+def manager_app(manager_of: ManagerOf, limits: LimitsSettings, timeouts: TimeoutSettings) -> web.Application:
     """The external API of the Manager (manager.yaml, logging.yaml) for the tenants that `manager_of` knows."""
 
     @web.middleware
@@ -25,10 +27,17 @@ def manager_app(manager_of: ManagerOf, *, max_body_bytes: int) -> web.Applicatio
         if manager is None:
             raise NotFound("no Manager is served under this name any more; connect again")
         request[MANAGER] = manager
-        request[CALLER] = peer_of(connection)
+        try:
+            request[CALLER] = peer_of(connection)
+        except InvalidSubject as error:
+            raise PeerCertificateVerificationFailed(str(error)) from error
         return await handler(request)
 
-    app = web.Application(middlewares=[error_middleware(ErrorDomain.MANAGER), identify], client_max_size=max_body_bytes)
+    app = web.Application(
+        middlewares=[error_middleware(ErrorDomain.MANAGER), identify], client_max_size=limits.max_body_bytes
+    )
+    app[LIMITS] = limits
+    app[TIMEOUTS] = timeouts
     app.on_response_prepare.append(name_server)
     app.add_routes(
         [

@@ -7,6 +7,7 @@ procedure runs: parse, rules, hashes, signature, store. A receiver that missed t
 
 import logging
 import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from certs.identity import PeerId, PeerName
@@ -14,14 +15,21 @@ from gateway.errors import InvalidContract
 from gateway.fsc.build import build_content
 from gateway.fsc.contract import ParsedContract, parse_contract_content
 from gateway.fsc.grants import Grant
-from gateway.fsc.hashes import ContractHashes, check_path_hash, compute_all
+from gateway.fsc.hashes import ContractHashes, check_path_hash, compute_all, signed_under
 from gateway.fsc.names import ContentHash, ManagerAddress
 from gateway.fsc.rules import RuleContext, check_contract
-from gateway.fsc.signature import SignatureType, check_payload, parse_signature, verify_signature
+from gateway.fsc.signature import (
+    SignatureType,
+    UnverifiedSignature,
+    check_payload,
+    parse_signature,
+    verify_signature,
+)
 from gateway.fsc.state import ContractState
 from gateway.fsc.uuid7 import RANDOM_BYTES, make_uuid7
 from gateway.manager.acceptance import Decision, decide
 from gateway.manager.keys import signing_certificate
+from gateway.manager.versions import differences_told, profile_for
 from gateway.state.contract_store import IvInUse
 from gateway.state.contracts import ContractRecord, DeliveryAction
 from gateway.state.local_peer import LocalPeer
@@ -68,35 +76,44 @@ async def receive(
 ) -> None:
     """Check and store what `caller` sent; sign it too where an accept rule says so.
 
+    What we hold already is confirmed again, whatever became of it meanwhile: a sender that did not hear our answer is
+    told the same. A Contract that we hold passed the rules when it came, so the clock does not refuse it any more;
+    another signature under it is verified as any other.
+
     Standard: FSC Core, Contract validation and Signatures; order of FSC.md 3. Raises: any Manager error of the table.
     Durability: on return the signature (and ours, and what we owe for it) survives a power cut.
     """
-    parsed, hashes = _checked(peer, caller.peer_id, content)
-    if url_hash is not None:
-        check_path_hash(hashes, url_hash)
-    matched, signature = await _verified(peer, caller, hashes, jws, kind)
-    ordered = (matched, *(one for one in hashes if one is not matched))
-    await peer.peers.remember(caller.peer_id, caller.name, caller.address, now=peer.clock.now())
-    await _store(peer, ContractRecord(parsed, ordered), signature)
+    parsed = parse_contract_content(content)
+    now = peer.clock.now()
+    async with differences_told(peer, caller.peer_id, parsed):
+        hashes, held = await _judged(peer, caller.peer_id, parsed)
+        if url_hash is not None:
+            check_path_hash(hashes, url_hash)
+        if held is not None and held.signatures.get(kind, {}).get(caller.peer_id) == jws:
+            await peer.peers.remember(caller.peer_id, caller.name, caller.address, now=now)
+            return
+        unverified = parse_signature(jws)
+        matched, signature = await verified(peer, caller.peer_id, caller.address, hashes, unverified, kind)
+    # Whoever rejects or revokes need not want another contract of that generation.
+    profile = matched.profile if kind is SignatureType.ACCEPT else None
+    await peer.peers.remember(caller.peer_id, caller.name, caller.address, now=now, hash_profile=profile)
+    await _store(peer, ContractRecord(parsed, signed_under(hashes, matched.profile)), held, signature)
     await consider(peer, matched.content_hash)
 
 
 async def consider(peer: LocalPeer, content_hash: ContentHash) -> Decision:
-    """Let the accept rules decide on a Contract that waits for our signature; sign when they say so and we can."""
+    """Let the accept rules decide on a Contract that waits for our signature; sign when they say so and we can.
+
+    What a rule has to ask of a policy decision point is put down for the `pdp` worker: nobody waits for it here.
+    """
     record = await peer.contracts.get(content_hash)
     if record is None:
         return Decision.none("no such contract")
-    decision = decide(record, peer.tenant, now=peer.clock.now())
+    decision = decide(record, peer.tenant, now=peer.clock.now(), answer_to=peer.policy.to)
+    if decision.question is not None:
+        peer.policy.ask(decision.question)
     if decision.kind is not None:
-        _log.info(
-            "contract_decided",
-            extra={
-                "peer_id": peer.peer_id,
-                "contract": content_hash,
-                "decision": decision.kind,
-                "rule": decision.reason,
-            },
-        )
+        _tell(peer, content_hash, decision)
         try:
             await add_our_signature(peer, content_hash, decision.kind, remark=decision.reason)
         except (WrongState, NoValidCertificate) as error:
@@ -128,6 +145,26 @@ async def add_our_signature(peer: LocalPeer, content_hash: str, kind: SignatureT
     return await peer.contracts.update(record.content_hash, sign)
 
 
+async def _answered(peer: LocalPeer, fresh: ContractRecord) -> ContractRecord:
+    """A Contract that is not stored yet, with our signature when a rule decides it now: one write then stores both."""
+    now = peer.clock.now()
+    decision = decide(fresh, peer.tenant, now=now, answer_to=peer.policy.to)
+    if decision.kind is None:
+        return fresh
+    try:
+        jws = await peer.sign(fresh.parsed, fresh.hashes[0], decision.kind)
+    except NoValidCertificate:  # `consider` tells
+        return fresh
+    _tell(peer, fresh.content_hash, decision)
+    action = ACTIONS[decision.kind]
+    return replace(fresh.signed_by_us(decision.kind, peer.peer_id, jws, action=action, now=now), remark=decision.reason)
+
+
+def _tell(peer: LocalPeer, content_hash: ContentHash, decision: Decision) -> None:
+    said = {"peer_id": peer.peer_id, "contract": content_hash, "decision": decision.kind, "rule": decision.reason}
+    _log.info("contract_decided", extra=said)
+
+
 def _stands(record: ContractRecord, us: PeerId, kind: SignatureType, *, now: int) -> bool:
     """Whether we signed so before and it still holds: an accept does not, once the contract is over."""
     return us in record.signers(kind) and not (kind is SignatureType.ACCEPT and record.state(now) in _OVER)
@@ -150,14 +187,22 @@ def check_may_sign(record: ContractRecord, us: PeerId, kind: SignatureType, *, n
 
 
 async def offer(
-    peer: LocalPeer, grants: tuple[Grant, ...], *, not_before: int, not_after: int, created_at: int, remark: str
+    peer: LocalPeer,
+    grants: tuple[Grant, ...],
+    *,
+    not_before: int,
+    not_after: int,
+    created_at: int,
+    remark: str,
+    made_for: str = "",
 ) -> ContractRecord:
-    """Make a Contract, accept it ourselves and owe it to every other Peer in it.
+    """Make a Contract, accept it ourselves and owe it to every other Peer in it. `made_for`: the declaration's label.
 
     Raises: InvalidContract and the other Manager errors when the content breaks a rule; NoValidCertificate.
     """
     group = peer.tenant.group
     now = peer.clock.now()
+    profile = await profile_for(peer, grants)
     content = build_content(
         iv=make_uuid7(peer.clock.now_ms(), os.urandom(RANDOM_BYTES)),
         group_id=group.id,
@@ -165,55 +210,84 @@ async def offer(
         not_after=not_after,
         grants=grants,
         created_at=created_at,
-        profile=group.hash_profiles[0],
+        profile=profile,
     )
-    parsed, hashes = _checked(peer, peer.peer_id, content)
+    parsed = parse_contract_content(content)
+    check_contract(parsed, _rules(peer, peer.peer_id))
+    hashes = signed_under(compute_all(parsed, group.hash_profiles), profile)
     jws = await peer.sign(parsed, hashes[0], SignatureType.ACCEPT)
-    record = ContractRecord(parsed, hashes, remark=remark).signed_by_us(
+    record = ContractRecord(parsed, hashes, remark=remark, made_for=made_for).signed_by_us(
         SignatureType.ACCEPT, peer.peer_id, jws, action=DeliveryAction.SUBMIT, now=now
     )
     await peer.contracts.create(record)
     return record
 
 
-def _checked(peer: LocalPeer, caller: PeerId, content: object) -> tuple[ParsedContract, tuple[ContractHashes, ...]]:
+async def verified(
+    peer: LocalPeer,
+    signer: PeerId,
+    address: ManagerAddress | None,
+    hashes: Sequence[ContractHashes],
+    unverified: UnverifiedSignature,
+    kind: SignatureType,
+) -> tuple[ContractHashes, VerifiedSignature]:
+    """Verify the signature of `signer` under a Contract with these hashes; tell under which profile it was made.
+
+    `address` is where the Manager of the signer says it is, None when it is to be found. That the signer is a party is
+    for the caller to check. Raises: the errors of FSC.md 3 about signatures.
+    """
+    certificate = await signing_certificate(peer, signer, unverified.thumbprint, address)
+    payload = verify_signature(unverified, certificate)
+    matched = check_payload(payload, hashes, kind)
+    return matched, VerifiedSignature(signer, kind, unverified.text, payload.signed_at)
+
+
+def merged(record: ContractRecord, signatures: Iterable[VerifiedSignature]) -> ContractRecord:
+    """The record with each signature that is newer than what it holds of that Peer."""
+    for one in signatures:
+        record = record.with_newer_signature(one.kind, one.peer_id, one.jws, one.signed_at)
+    return record
+
+
+def _rules(peer: LocalPeer, caller: PeerId) -> RuleContext:
     group = peer.tenant.group
-    parsed = parse_contract_content(content)
-    context = RuleContext(
+    return RuleContext(
         group_id=group.id,
         self_peer_id=peer.peer_id,
         caller_peer_id=caller,
         now=peer.clock.now(),
         profiles=group.hash_profiles,
     )
-    check_contract(parsed, context)
-    return parsed, compute_all(parsed, group.hash_profiles)
 
 
-async def _verified(
-    peer: LocalPeer, caller: Caller, hashes: tuple[ContractHashes, ...], jws: str, kind: SignatureType
-) -> tuple[ContractHashes, VerifiedSignature]:
-    unverified = parse_signature(jws)
-    signer = await signing_certificate(peer, caller.peer_id, unverified.thumbprint, caller.address)
-    payload = verify_signature(unverified, signer)
-    matched = check_payload(payload, hashes, kind)
-    return matched, VerifiedSignature(caller.peer_id, kind, jws, payload.signed_at)
-
-
-async def _store(peer: LocalPeer, fresh: ContractRecord, signature: VerifiedSignature) -> None:
-    """Add the signature to the Contract we have, or make it; whoever else does the same at this moment."""
-
-    def add(current: ContractRecord) -> ContractRecord:
-        return current.with_newer_signature(signature.kind, signature.peer_id, signature.jws, signature.signed_at)
-
+async def _judged(
+    peer: LocalPeer, caller: PeerId, parsed: ParsedContract
+) -> tuple[tuple[ContractHashes, ...], ContractRecord | None]:
+    """The hashes of a Contract that breaks no rule, or that we hold already, and what we hold."""
+    fault: InvalidContract | None = None
     try:
-        await peer.contracts.update(fresh.content_hash, add)
-    except KeyError:
+        check_contract(parsed, _rules(peer, caller))
+    except InvalidContract as error:
+        fault = error
+    hashes = compute_all(parsed, peer.tenant.group.hash_profiles)
+    held = await peer.contracts.get_any([one.content_hash for one in hashes])
+    if fault is not None and held is None:
+        raise fault
+    return hashes, held
+
+
+async def _store(
+    peer: LocalPeer, fresh: ContractRecord, held: ContractRecord | None, signature: VerifiedSignature
+) -> None:
+    """Add the signature to the Contract we have, or make it; whoever else does the same at this moment."""
+    if held is None:
         try:
-            await peer.contracts.create(add(fresh))
-        except Conflict:
-            await peer.contracts.update(fresh.content_hash, add)
-        except IvInUse as error:
-            raise InvalidContract(
-                "/contract_content/iv: another contract has this iv already: make a new one"
-            ) from error
+            await peer.contracts.create(await _answered(peer, merged(fresh, [signature])))
+        except (Conflict, IvInUse):
+            pass  # somebody else made it just now, perhaps under another profile; or its iv is not its own
+        else:
+            return
+    try:
+        await peer.contracts.update(fresh.content_hash, lambda current: merged(current, [signature]))
+    except KeyError as error:
+        raise InvalidContract("/contract_content/iv: another contract has this iv already: make a new one") from error

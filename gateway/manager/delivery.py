@@ -4,7 +4,8 @@ Theory of operation. Debts live in the Contract's document (`ContractRecord.deli
 next attempt. The worker sleeps until the earliest, begins all that are due, and each attempt writes its own outcome
 back: gone when confirmed, else later, with the reason. Attempts do not wait for each other: a Peer that does not answer
 holds up nothing but its own. A killed process loses nothing: the debt is still there at the next start, and a receiver
-that saw it already answers 201 again.
+that saw it already answers 201 again. What is owed when a Contract is over is brought all the same, until its validity
+ends: every party is to hold the same signatures.
 """
 
 import asyncio
@@ -19,10 +20,12 @@ from certs.identity import PeerId
 from gateway.errors import InvalidRequest
 from gateway.fsc.jcs import parse_json
 from gateway.fsc.names import ContentHash
+from gateway.fsc.profile import HashProfile
+from gateway.fsc.versions import explain_refusal
 from gateway.http.client import PeerAnswer, PeerUnreachable
 from gateway.state.contracts import DELIVERS, ContractRecord, Delivery, DeliveryAction
 from gateway.state.local_peer import LocalPeer
-from gateway.state.locate import manager_address_of
+from gateway.state.locate import PeerUnknown, call_manager, manager_address_of
 from storage.errors import StoreError
 
 _log = logging.getLogger(__name__)
@@ -33,6 +36,10 @@ _AT_ONCE = 4
 """Attempts at one Peer at the same time."""
 _MAX_ERROR_TEXT = 500
 _PAUSE_WITHOUT_STORE_S = 1.0
+_LOOK_EVERY_S = 15
+"""Another process of ours may have written a debt: it is noticed within this time."""
+_UNKNOWN_PAUSES_S = (0.1, 0.2, 0.4)
+"""Within the first attempt: Peers that start together have not all announced themselves yet."""
 
 
 def next_delay_s(attempts: int, *, jitter: float) -> int:
@@ -58,6 +65,7 @@ class DeliveryWorker:
         self._under_way: set[_Debt] = set()
         self._slots: defaultdict[PeerId, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(_AT_ONCE))
         self._unreachable: dict[PeerId, tuple[float, str]] = {}
+        self._look_at = 0.0
 
     async def run(self) -> None:
         """Deliver until cancelled."""
@@ -71,9 +79,9 @@ class DeliveryWorker:
                     _log.warning("delivery_store_unavailable", extra=self._said(reason=str(error)))
                     await asyncio.sleep(_PAUSE_WITHOUT_STORE_S)
                     continue
-                wait_s = None if next_at is None else max(0.0, next_at - self._peer.clock.now_ms() / 1000)
+                wait_s = _LOOK_EVERY_S if next_at is None else next_at - self._peer.clock.now_ms() / 1000
                 try:
-                    async with asyncio.timeout(wait_s):
+                    async with asyncio.timeout(min(max(0.0, wait_s), _LOOK_EVERY_S)):
                         await owed.wait()
                 except TimeoutError:
                     continue
@@ -81,35 +89,24 @@ class DeliveryWorker:
     async def hasten(self, other: PeerId) -> None:
         """Try at once what is owed to `other`: it has just told us that it is there."""
         now = self._peer.clock.now()
-
-        def sooner(record: ContractRecord) -> ContractRecord:
-            return replace(
-                record,
-                deliveries=tuple(
-                    replace(one, next_at=now) if one.peer_id == other else one for one in record.deliveries
-                ),
-            )
-
         async for record in self._peer.contracts.owing(now + MAX_DELAY_S):
-            if any(one.peer_id == other for one in record.deliveries):
-                await self._peer.contracts.update(record.content_hash, sooner)
+            if record.hastened(other, now=now) != record:
+                await self._peer.contracts.update(record.content_hash, lambda current: current.hastened(other, now=now))
 
     async def _begin_due(self, tasks: asyncio.TaskGroup) -> int | None:
         """Begin an attempt at everything that is due; returns when the next debt is, if there is one."""
-        now = self._peer.clock.now()
-        upcoming = []
-        async for record in self._peer.contracts.owing(now):
+        now, contracts = self._peer.clock.now(), self._peer.contracts
+        if asyncio.get_running_loop().time() >= self._look_at:
+            async for record in contracts.owing(now):
+                contracts.agenda.put(record)
+            self._look_at = asyncio.get_running_loop().time() + _LOOK_EVERY_S
+        for record in contracts.agenda.take_due(now):
             for delivery in record.deliveries:
                 debt = _Debt(record.content_hash, delivery.peer_id, delivery.action)
-                if debt in self._under_way:
-                    continue
-                if delivery.next_at > now:
-                    upcoming.append(delivery.next_at)
-                else:
+                if delivery.next_at <= now and debt not in self._under_way:
                     self._under_way.add(debt)
                     tasks.create_task(self._attempt(record, delivery, debt))
-        following = await self._peer.contracts.next_owed_at(now)
-        return min(upcoming if following is None else [*upcoming, following], default=None)
+        return contracts.agenda.next_at()
 
     async def _attempt(self, record: ContractRecord, delivery: Delivery, debt: _Debt) -> None:
         """One attempt, and its outcome written down. Only cancellation leaves it: a fault in one stops no other."""
@@ -118,9 +115,13 @@ class DeliveryWorker:
             if error:
                 self._tell_failure(record, delivery, error)
             now = self._peer.clock.now()
-            await self._peer.contracts.update(
-                record.content_hash, lambda current: settled(current, delivery, error, now)
-            )
+            brought = self._signature(record, delivery)
+
+            def settle(current: ContractRecord) -> ContractRecord:
+                renewed = self._signature(current, delivery) != brought  # signed again meanwhile: that is owed now
+                return current if renewed else settled(current, delivery, error, now)
+
+            await self._peer.contracts.update(record.content_hash, settle)
         except StoreError as failure:  # the debt stays as it was: it is tried again, which a receiver does not mind
             _log.warning("delivery_not_recorded", extra=self._said(reason=str(failure)))
             await asyncio.sleep(_PAUSE_WITHOUT_STORE_S)
@@ -129,6 +130,7 @@ class DeliveryWorker:
             await asyncio.sleep(MAX_DELAY_S)
         finally:
             self._under_way.discard(debt)
+            self._peer.contracts.agenda.put_back(debt.content_hash)
             self._peer.contracts.owed.set()
 
     async def _bring(self, record: ContractRecord, delivery: Delivery) -> str:
@@ -143,21 +145,37 @@ class DeliveryWorker:
             return await self._send(record, delivery)
 
     async def _send(self, record: ContractRecord, delivery: Delivery) -> str:
-        jws = record.signatures[DELIVERS[delivery.action]][self._peer.peer_id]
+        jws = self._signature(record, delivery)
         body = json.dumps({"contract_content": record.parsed.raw, "signature": jws}, ensure_ascii=False).encode()
         headers = {"Content-Type": "application/json", "Fsc-Manager-Address": self._peer.tenant.manager_address}
+        method, path = _endpoint(record, delivery.action)
         try:
-            address = await manager_address_of(self._peer, delivery.peer_id)
-            method, url = _endpoint(address, record, delivery.action)
-            answer = await self._peer.client.call(delivery.peer_id, method, url, headers=headers, body=body)
+            if delivery.attempts == 0:
+                await self._wait_until_known(delivery.peer_id)
+            answer = await call_manager(self._peer, delivery.peer_id, method, path, headers=headers, body=body)
         except PeerUnreachable as error:
             self._unreachable[delivery.peer_id] = (asyncio.get_running_loop().time(), str(error))
             return str(error)
         self._unreachable.pop(delivery.peer_id, None)
-        return "" if answer.status in (200, 201, 204) else _refusal(answer)
+        return "" if answer.status in (200, 201, 204) else _refusal(answer, record.hashes[0].profile)
+
+    async def _wait_until_known(self, other: PeerId) -> None:
+        """Give a Peer that nobody knows a moment to announce itself."""
+        for pause_s in _UNKNOWN_PAUSES_S:
+            try:
+                await manager_address_of(self._peer, other)
+            except PeerUnknown:
+                await asyncio.sleep(pause_s)
+            else:
+                return
+
+    def _signature(self, record: ContractRecord, delivery: Delivery) -> str:
+        return record.signatures[DELIVERS[delivery.action]][self._peer.peer_id]
 
     def _tell_failure(self, record: ContractRecord, delivery: Delivery, error: str) -> None:
-        _log.warning(
+        """A first failure is nothing to look at: most pass within a second."""
+        _log.log(
+            logging.INFO if delivery.attempts == 0 else logging.WARNING,
             "delivery_failed",
             extra=self._said(
                 to=delivery.peer_id,
@@ -194,15 +212,17 @@ def _same(one: Delivery, other: Delivery) -> bool:
     return one.peer_id == other.peer_id and one.action is other.action
 
 
-def _endpoint(address: str, record: ContractRecord, action: DeliveryAction) -> tuple[str, str]:
+def _endpoint(record: ContractRecord, action: DeliveryAction) -> tuple[str, str]:
     if action is DeliveryAction.SUBMIT:
-        return "POST", f"{address}/v1/contracts"
-    return "PUT", f"{address}/v1/contracts/{quote(record.content_hash, safe='')}/{action}"
+        return "POST", "/v1/contracts"
+    return "PUT", f"/v1/contracts/{quote(record.content_hash, safe='')}/{action}"
 
 
-def _refusal(answer: PeerAnswer) -> str:
+def _refusal(answer: PeerAnswer, profile: HashProfile) -> str:
     try:
         body = parse_json(answer.body)
-        return f"{answer.status} {body['code']}: {body['message']}"
+        told = f"{answer.status} {body['code']}: {body['message']}"
     except (InvalidRequest, KeyError):
         return f"{answer.status} without a readable reason"
+    explained = explain_refusal(str(body["code"]), profile)
+    return f"{explained}. It answered {told}" if explained else told

@@ -1,35 +1,27 @@
 """What this Manager knows of Services: every one with a valid publication Contract (FSC Core, /services)."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 
 from certs.identity import PeerId
 from gateway.fsc.grants import PublicationGrant
+from gateway.fsc.state import ContractState
 from gateway.state.local_peer import LocalPeer
 from gateway.state.peers import KnownPeer
+from gateway.state.publication_index import HeldPublication, Place
 from storage.documents import JsonObject
 
 
-@dataclass(frozen=True, slots=True)
-class Publication:
-    """One Grant that publishes a Service, and its place in the list: (created_at, grant hash)."""
-
-    grant: PublicationGrant
-    place: tuple[int, str]
-
-
 def publications(
-    peer: LocalPeer, *, peer_id: str | None, service_name: str | None, descending: bool
-) -> list[Publication]:
-    """The valid publications; with both filters those for which either holds. Names match as a part, any case."""
+    peer: LocalPeer, *, peer_id: str | None, service_name: str | None, descending: bool, after: Place | None = None
+) -> Iterator[HeldPublication]:
+    """The publications valid now, in order, those after `after`; with both filters those for which either holds.
+
+    Names match as a part, any case. Use it up before anything is written.
+    """
     now = peer.clock.now()
-    found = [
-        Publication(grant, (record.content.created_at, grant_hash))
-        for record in peer.contracts.view.valid(now)
-        for grant, grant_hash in zip(record.content.grants, record.grant_hashes, strict=True)
-        if isinstance(grant, PublicationGrant) and _wanted(grant, peer_id, service_name)
-    ]
-    return sorted(found, key=lambda one: one.place, reverse=descending)
+    for one in peer.contracts.view.publications.following(after, descending=descending):
+        if _wanted(one.grant, peer_id, service_name) and one.record.state(now) is ContractState.VALID:
+            yield one
 
 
 def _wanted(grant: PublicationGrant, peer_id: str | None, service_name: str | None) -> bool:
@@ -40,13 +32,15 @@ def _wanted(grant: PublicationGrant, peer_id: str | None, service_name: str | No
     return by_peer or by_name
 
 
-async def listing(peer: LocalPeer, page: list[Publication]) -> list[JsonObject]:
+async def listing(peer: LocalPeer, page: Sequence[PublicationGrant]) -> list[JsonObject]:
     """The page as /services answers it, with what we know of each Peer."""
-    ids = frozenset[PeerId]().union(*(one.grant.peer_ids() for one in page))
+    ids = frozenset[PeerId]().union(*(grant.peer_ids() for grant in page))
     known = dict(await peer.peers.get_many(ids))
     tenant = peer.tenant
     known[tenant.peer_id] = KnownPeer(tenant.peer_id, tenant.name, tenant.manager_address, 0)
-    return [{"data": _entry(one.grant, known)} for one in page]
+    entries = [_entry(grant, known) for grant in page]
+    # The standard has `type` beside `data` in its schema and within it in its discriminator: here it is in both.
+    return [{"type": entry["type"], "data": entry} for entry in entries]
 
 
 def _entry(grant: PublicationGrant, known: Mapping[PeerId, KnownPeer]) -> JsonObject:

@@ -25,7 +25,7 @@ async def services_at_directories(peer: LocalPeer) -> tuple[list[JsonObject], li
         except PeerUnreachable as error:
             problems.append(str(error))
             continue
-        listed += [{"directory": directory, **service} for service in services]
+        listed += [{**service, "directory": directory} for service in services]
     return listed, problems
 
 
@@ -39,7 +39,7 @@ async def _services_at(peer: LocalPeer, directory: PeerId, address: ManagerAddre
             raise PeerUnreachable(f"Directory {directory} answered {answer.status} to /services")
         try:
             page = parse_json(answer.body)
-            services = [{**one["data"]} for one in page["services"]]
+            services = [_service(one) for one in page["services"]]
             following = page["pagination"]["next_cursor"] or ""
         except (InvalidRequest, KeyError, TypeError) as error:
             raise PeerUnreachable(f"Directory {directory} answered /services with something unreadable") from error
@@ -49,3 +49,9 @@ async def _services_at(peer: LocalPeer, directory: PeerId, address: ManagerAddre
         if not isinstance(following, str) or following in ("", cursor) or not services:
             return
         cursor = following
+
+
+def _service(listed: JsonObject) -> JsonObject:
+    """One entry of the list. Some Managers have `type` beside `data`, some within it, as the standard has both."""
+    beside = {"type": listed["type"]} if "type" in listed else {}
+    return {**beside, **listed["data"]}

@@ -3,17 +3,21 @@
 Standard: FSC Core, Manager (manager.yaml) and FSC Logging (logging.yaml); identity comes only from the connection.
 """
 
+import asyncio
 import base64
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from aiohttp import web
 
 from certs.identity import PeerCertificate
+from config.settings import LimitsSettings, TimeoutSettings
 from gateway.errors import (
     InvalidRequest,
     OAuthError,
     OAuthErrorCode,
+    RequestTimeout,
     SignatureVerificationFailed,
     UnsupportedMediaType,
 )
@@ -25,17 +29,21 @@ from gateway.fsc.signature import SignatureType
 from gateway.http.query import QueryParameters
 from gateway.manager.contracts import Caller, receive
 from gateway.manager.directory import listing, publications
+from gateway.manager.pages import contract_page, fitting, size_of
 from gateway.manager.tokens import answer_token_request
 from gateway.manager.upkeep import Upkeep
 from gateway.state.contracts import ContractRecord
 from gateway.state.local_peer import LocalPeer
+from gateway.state.publication_index import Place
 from gateway.state.transactions import RecordFilter
 from storage.documents import AnyElement, Condition, Contains, JsonObject, Query, Sort
 
 PAGE = ("cursor", "limit", "sort_order")
 DEFAULT_LIMIT = 100
 DEFAULT_LOG_LIMIT = 25
-MAX_JSON_DEPTH = 64
+_SERVICES = "services"
+STANDARD_DEPTH = 16
+"""What is read whatever the limit says: what the standard itself defines is seven deep."""
 _ALL = 10_000
 """How many log records one list of transaction ids gives: it has no pages, and an id has a record on either side."""
 
@@ -50,6 +58,8 @@ class HostedManager:
 
 MANAGER = web.RequestKey("manager", HostedManager)
 CALLER = web.RequestKey("caller", PeerCertificate)
+LIMITS = web.AppKey("limits", LimitsSettings)
+TIMEOUTS = web.AppKey("timeouts", TimeoutSettings)
 
 
 async def announce(request: web.Request) -> web.Response:
@@ -58,8 +68,8 @@ async def announce(request: web.Request) -> web.Response:
     manager, caller = request[MANAGER], _calling_manager(request)
     peer = manager.peer
     await peer.peers.remember(caller.peer_id, caller.name, caller.address, now=peer.clock.now())
-    await manager.upkeep.delivery.hasten(caller.peer_id)
-    manager.upkeep.kick()
+    await peer.peers.ask_version(caller.peer_id)
+    await manager.upkeep.heard_from(caller.peer_id)
     return web.Response()
 
 
@@ -96,23 +106,19 @@ async def list_contracts(request: web.Request) -> web.Response:
         if grant_type not in known:
             raise InvalidRequest(f"grant_type: one of {', '.join(known)}")
         where.append(AnyElement("grant_types", (grant_type,)))
-    records, cursor = await contracts.page(
-        Query(
-            where=tuple(where),
-            sort=Sort("created_at", descending=query.descending()),
-            limit=query.limit(DEFAULT_LIMIT),
-            cursor=query.text("cursor") or "",
-        )
+    wanted = Query(
+        where=tuple(where),
+        sort=Sort("created_at", descending=query.descending()),
+        limit=query.limit(DEFAULT_LIMIT),
+        cursor=query.text("cursor") or "",
     )
-    return _page("contracts", [_contract(one) for one in records], cursor)
+    return _page("contracts", *await contract_page(contracts, wanted, _contract))
 
 
 async def token(request: web.Request) -> web.Response:
     """POST /token: an access token bound to the caller's certificate; errors as RFC 6749 section 5.2 has them."""
     try:
-        if request.content_type != "application/x-www-form-urlencoded":
-            raise OAuthError(OAuthErrorCode.INVALID_REQUEST, "the body must be application/x-www-form-urlencoded")
-        answer = await answer_token_request(request[MANAGER].peer, await request.read(), request[CALLER])
+        answer = await answer_token_request(request[MANAGER].peer, await _form(request), request[CALLER])
     except OAuthError as error:
         return web.json_response(error.body(), status=error.status, headers=error.headers)
     return web.json_response(answer, headers={"Cache-Control": "no-store"})
@@ -158,15 +164,18 @@ async def list_services(request: web.Request) -> web.Response:
     peer = request[MANAGER].peer
     query = QueryParameters(request.query, known=(*PAGE, "peer_id", "service_name"))
     descending, limit = query.descending(), query.limit(DEFAULT_LIMIT)
-    found = publications(
-        peer, peer_id=query.text("peer_id"), service_name=query.text("service_name"), descending=descending
-    )
     cursor = query.text("cursor")
-    if cursor is not None:
-        after = _decode_cursor(cursor)
-        found = [one for one in found if (one.place < after if descending else one.place > after)]
-    page, rest = found[:limit], found[limit:]
-    return _page("services", await listing(peer, page), _encode_cursor(page[-1].place) if rest else "")
+    found = publications(
+        peer,
+        peer_id=query.text("peer_id"),
+        service_name=query.text("service_name"),
+        descending=descending,
+        after=None if cursor is None else _decode_cursor(cursor, descending=descending),
+    )
+    page = fitting(islice(found, limit), lambda one: size_of(one.grant.properties))
+    rest = next(found, None)
+    following = _encode_cursor(page[-1].place, descending=descending) if rest is not None else ""
+    return _page("services", await listing(peer, [one.grant for one in page]), following)
 
 
 async def jwks(request: web.Request) -> web.Response:
@@ -187,7 +196,7 @@ async def list_logs(request: web.Request) -> web.Response:
     else:
         wanted = RecordFilter(
             visible_to=request[CALLER].peer_id,
-            grant_hashes=query.csv("grant_hash"),
+            grant_hashes=await request[MANAGER].peer.contracts.aliases_of(query.csv("grant_hash")),
             service_names=query.csv("service_name"),
             after=query.instant("after"),
             before=query.instant("before"),
@@ -212,12 +221,37 @@ def _calling_manager(request: web.Request) -> Caller:
     return Caller(certificate.peer_id, certificate.name, address)
 
 
+async def _body(request: web.Request) -> bytes:
+    """The whole body, which is kept in memory until it is there: so not for ever. Raises: RequestTimeout."""
+    allowed_s = request.app[TIMEOUTS].body_seconds
+    try:
+        async with asyncio.timeout(allowed_s):
+            return await request.read()
+    except TimeoutError as error:
+        raise RequestTimeout(f"the body did not come within {allowed_s} s") from error
+
+
+async def _form(request: web.Request) -> bytes:
+    """The body of a token request. Raises: OAuthError, also for what other paths refuse in their own way."""
+    if request.content_type != "application/x-www-form-urlencoded":
+        raise OAuthError(OAuthErrorCode.INVALID_REQUEST, "the body must be application/x-www-form-urlencoded")
+    try:
+        QueryParameters(request.query, known=())
+        return await _body(request)
+    except (InvalidRequest, RequestTimeout) as error:
+        raise OAuthError(OAuthErrorCode.INVALID_REQUEST, error.message) from error
+    except (web.HTTPRequestEntityTooLarge, web.RequestPayloadError) as error:
+        raise OAuthError(OAuthErrorCode.INVALID_REQUEST, "the form is too large or cannot be read") from error
+
+
 async def _contract_and_signature(request: web.Request) -> tuple[object, str]:
     QueryParameters(request.query, known=())
     if request.content_type != "application/json":
         raise UnsupportedMediaType("the body must be application/json")
-    body: Any = parse_json(await request.read(), max_depth=MAX_JSON_DEPTH)
-    if not isinstance(body, dict) or "contract_content" not in body or "signature" not in body:
+    limits = request.app[LIMITS]
+    depth = max(STANDARD_DEPTH, limits.max_json_depth)
+    body: Any = parse_json(await _body(request), max_depth=depth, max_items=limits.max_list_items)
+    if "contract_content" not in body or "signature" not in body:
         raise InvalidRequest("the body must be an object with contract_content and signature")
     if not isinstance(body["signature"], str):
         raise SignatureVerificationFailed("/signature: not a JWS in compact form")
@@ -233,13 +267,18 @@ def _page(name: str, items: list[JsonObject], cursor: str) -> web.Response:
     return web.json_response({name: items, "pagination": {"next_cursor": cursor}})
 
 
-def _encode_cursor(place: tuple[int, str]) -> str:
-    return base64.urlsafe_b64encode(f"{place[0]}:{place[1]}".encode()).decode().rstrip("=")
+def _encode_cursor(place: Place, *, descending: bool) -> str:
+    text = f"{_SERVICES}:{descending:d}:{place[0]}:{place[1]}"
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def _decode_cursor(cursor: str) -> tuple[int, str]:
+def _decode_cursor(cursor: str, *, descending: bool) -> Place:
+    """The place in the list of Services; a cursor of another list or order has none. Raises: InvalidRequest."""
     try:
-        created_at, key = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().split(":", 1)
-        return int(created_at), key
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        kind, order, created_at, grant_hash = text.split(":", 3)
+        if (kind, order) != (_SERVICES, f"{descending:d}"):
+            raise ValueError("of another list or order")
+        return int(created_at), grant_hash
     except ValueError as error:
-        raise InvalidRequest("cursor: not one that this list gave; start again without a cursor") from error
+        raise InvalidRequest("cursor: not one that this list gave for this order; start again without one") from error

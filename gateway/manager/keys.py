@@ -16,20 +16,25 @@ from gateway.fsc.names import ManagerAddress
 from gateway.fsc.signature import check_signer
 from gateway.http.client import PeerUnreachable
 from gateway.state.local_peer import LocalPeer
+from gateway.state.locate import call_manager
 
 MAX_DEPTH = 16
+PATH = "/v1/.well-known/jwks.json"
 
 
 async def signing_certificate(
-    peer: LocalPeer, signer: PeerId, thumbprint: CertificateThumbprint, address: ManagerAddress
+    peer: LocalPeer, signer: PeerId, thumbprint: CertificateThumbprint, address: ManagerAddress | None
 ) -> PeerCertificate:
     """The certificate of `signer` with this thumbprint, trusted now.
 
     Raises: SignatureVerificationFailed, PeerIdSignatureMismatch.
 
-    Order: what we kept, else the JWKS at `address` fetched over mTLS from that very Peer; then chain, validity,
-    revocation and Peer ID, whichever way it came.
+    Order: what we kept, else the JWKS fetched over mTLS from that very Peer, at `address` or (None) where its Manager
+    is found; then chain, validity, revocation and Peer ID, whichever way it came. A certificate of our own is one that
+    we remember.
     """
+    if signer == peer.peer_id:
+        return _our_own(peer, thumbprint)
     chain = await peer.peers.certificate_chain(signer, thumbprint)
     if chain is not None:
         return _trusted(peer, signer, chain)
@@ -40,15 +45,17 @@ async def signing_certificate(
 
 
 async def _published_chain(
-    peer: LocalPeer, signer: PeerId, thumbprint: CertificateThumbprint, address: ManagerAddress
+    peer: LocalPeer, signer: PeerId, thumbprint: CertificateThumbprint, address: ManagerAddress | None
 ) -> tuple[x509.Certificate, ...]:
-    url = f"{address}/v1/.well-known/jwks.json"
     try:
-        answer = await peer.client.call(signer, "GET", url)
+        if address is None:
+            answer = await call_manager(peer, signer, "GET", PATH)
+        else:
+            answer = await peer.client.call(signer, "GET", f"{address}{PATH}")
     except PeerUnreachable as error:
         raise SignatureVerificationFailed(f"the keys of peer {signer} cannot be fetched: {error}") from error
     if answer.status != 200:
-        raise SignatureVerificationFailed(f"the keys of peer {signer} cannot be fetched: {url} says {answer.status}")
+        raise SignatureVerificationFailed(f"the keys of peer {signer} cannot be fetched: {PATH} says {answer.status}")
     try:
         chain = find_chain(parse_json(answer.body, max_depth=MAX_DEPTH), thumbprint)
     except InvalidRequest as error:
@@ -58,6 +65,13 @@ async def _published_chain(
             f"unable to retrieve certificate with thumbprint {thumbprint} from manager of peer {signer}"
         )
     return chain
+
+
+def _our_own(peer: LocalPeer, thumbprint: CertificateThumbprint) -> PeerCertificate:
+    certificate = peer.certificates.get(thumbprint)
+    if certificate is None:
+        raise SignatureVerificationFailed(f"peer {peer.peer_id}, which we are, never signed with {thumbprint}")
+    return describe(certificate, peer.tenant.group.subject_rule)
 
 
 def _trusted(peer: LocalPeer, signer: PeerId, chain: tuple[x509.Certificate, ...]) -> PeerCertificate:

@@ -3,31 +3,80 @@
 Standard: FSC Core, Manager / Tokens; RFC 6749 section 4.4; RFC 8705.
 """
 
+import logging
 from urllib.parse import parse_qsl
 
 from certs.identity import PeerCertificate
-from gateway.errors import OAuthError, OAuthErrorCode
+from gateway.errors import OAuthError, OAuthErrorCode, OAuthTemporarilyUnavailable
+from gateway.fsc.grants import ConnectionGrant
 from gateway.fsc.names import GrantHash
 from gateway.fsc.token import issue_token
-from gateway.fsc.token_request import FoundGrant, Issuer, check_token_request, claims_for, parse_token_request
+from gateway.fsc.token_request import (
+    FoundGrant,
+    Issuer,
+    TokenRequest,
+    check_token_request,
+    claims_for,
+    parse_token_request,
+)
+from gateway.manager.additional_claims import additional_claims
 from gateway.state.contracts import ContractRecord
 from gateway.state.local_peer import LocalPeer
+from gateway.state.tenant import NoValidCertificate
 from storage.documents import JsonObject
+from storage.errors import StoreError
+
+_log = logging.getLogger(__name__)
 
 _MAX_FIELDS = 16
 _MAX_FORM_BYTES = 8192
 
 
 async def answer_token_request(peer: LocalPeer, form: bytes, client: PeerCertificate) -> JsonObject:
-    """The token that `form` asks for, bound to the certificate of `client`. Raises: OAuthError, StoreUnavailable."""
-    tenant, now = peer.tenant, peer.clock.now()
+    """The token that `form` asks for, bound to the certificate of `client`.
+
+    Raises: OAuthError, OAuthTemporarilyUnavailable.
+    """
     request = parse_token_request(_pairs(form))
-    issuer = Issuer(tenant.peer_id, tenant.group.id, tenant.services)
-    found = _found(await _record(peer, request.grant_hash, now), request.grant_hash, now)
-    grant = check_token_request(request, found, client=client, issuer=issuer)
+    try:
+        grant, record = await _authorized(peer, request, client)
+        added: JsonObject = {}
+        if peer.tenant.additional_claims is not None:
+            data = _grant_data(record, request.grant_hash)
+            added = await additional_claims(peer.json_client, peer.tenant.additional_claims, data)
+            grant, _ = await _authorized(peer, request, client)  # asking took a while: the Contract may be over
+        return await _issued(peer, grant, request, client, added)
+    except (StoreError, NoValidCertificate) as error:
+        _log.error("token_not_issued", extra={"peer_id": peer.peer_id, "reason": str(error)})
+        raise OAuthTemporarilyUnavailable("this Manager cannot issue tokens now; try again later") from error
+
+
+async def _authorized(
+    peer: LocalPeer, request: TokenRequest, client: PeerCertificate
+) -> tuple[ConnectionGrant, ContractRecord]:
+    """The Grant by which `client` may have a token now, and its Contract. Raises: OAuthError, StoreError."""
+    now = peer.clock.now()
+    record = await _record(peer, request.grant_hash, now)
+    found = _found(record, request.grant_hash, now)
+    grant = check_token_request(request, found, client=client, issuer=_issuer(peer))
+    assert record is not None  # else there was no Grant either
+    return grant, record
+
+
+async def _issued(
+    peer: LocalPeer, grant: ConnectionGrant, request: TokenRequest, client: PeerCertificate, added: JsonObject
+) -> JsonObject:
+    tenant, now = peer.tenant, peer.clock.now()
     ttl_s = tenant.group.token_ttl_s
     claims = claims_for(
-        grant, request, client=client, issuer=issuer, inway_address=tenant.inway_address, now=now, ttl_s=ttl_s
+        grant,
+        request,
+        client=client,
+        issuer=_issuer(peer),
+        inway_address=tenant.inway_address,
+        now=now,
+        ttl_s=ttl_s,
+        additional=added,
     )
     pair = peer.signing_pair()
     await peer.certificates.retain(pair, now + ttl_s)
@@ -36,6 +85,18 @@ async def answer_token_request(peer: LocalPeer, form: bytes, client: PeerCertifi
         "token_type": "bearer",
         "expires_in": ttl_s,
     }
+
+
+def _issuer(peer: LocalPeer) -> Issuer:
+    tenant = peer.tenant
+    return Issuer(tenant.peer_id, tenant.group.id, tenant.services)
+
+
+def _grant_data(record: ContractRecord, grant_hash: GrantHash) -> JsonObject:
+    """The Grant as the Contract has it, found by its hash under any profile."""
+    place = next(one.grant_hashes.index(grant_hash) for one in record.hashes if grant_hash in one.grant_hashes)
+    data: JsonObject = record.parsed.raw["grants"][place]["data"]
+    return data
 
 
 async def _record(peer: LocalPeer, grant_hash: GrantHash, now: int) -> ContractRecord | None:

@@ -1,19 +1,26 @@
-"""The background work of one hosted Peer: announce, let the rules look again at what waits, converge, deliver."""
+"""The background work of one hosted Peer: announce, let the rules look at what waits, converge, deliver, repair."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from certs.identity import PeerId
 from gateway.manager.announce import Announcer
-from gateway.manager.connections import converge
 from gateway.manager.contracts import consider
+from gateway.manager.convergence import Convergence
 from gateway.manager.delivery import DeliveryWorker
+from gateway.manager.pdp import PolicyWorker
+from gateway.manager.repair import Repairer
+from gateway.manager.resigning import Resigner
+from gateway.manager.versions import VersionKeeper
 from gateway.state.local_peer import LocalPeer
 from storage.errors import StoreError
 
 _log = logging.getLogger(__name__)
 
 EVERY_S = 15.0
+_AT_A_TIME = 50
+"""Contracts that the rules look at before others have a turn."""
 RETRY_S = 1.0
 
 
@@ -23,22 +30,38 @@ class Upkeep:
     def __init__(self, peer: LocalPeer) -> None:
         self._peer = peer
         self._announcer = Announcer(peer)
-        self._refused: frozenset[str] = frozenset()
-        self._kicks = (asyncio.Event(), asyncio.Event())
+        self._repairer = Repairer(peer)
+        self._resigner = Resigner(peer)
+        self._kicks = (asyncio.Event(), asyncio.Event(), asyncio.Event())
         self.delivery = DeliveryWorker(peer)
+        self.convergence = Convergence(peer)
 
     def kick(self) -> None:
         """Do a round now instead of at the end of the pause."""
+        self._look_again()
+        self._repairer.hasten_awaited()
+
+    async def heard_from(self, other: PeerId) -> None:
+        """`other` has just told us where it is: bring what we owe it, ask what it owes us, look again at the rest."""
+        await self.delivery.hasten(other)
+        self._repairer.hasten(other)
+        self._look_again()
+
+    def _look_again(self) -> None:
         for kick in self._kicks:
             kick.set()
 
     async def run(self) -> None:
         """Work until cancelled. A Directory that does not answer delays its announcement, nothing else."""
-        announce, look = self._kicks
+        announce, look, sign = self._kicks
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.delivery.run())
+            tasks.create_task(PolicyWorker(self._peer).run())
             tasks.create_task(self._repeat(self._announcer.announce_due, announce))
             tasks.create_task(self._repeat(self._look, look))
+            tasks.create_task(self._repeat(self._resigner.look, sign))
+            tasks.create_task(self._repairer.run())
+            tasks.create_task(self._repeat(VersionKeeper(self._peer).look, asyncio.Event()))
 
     async def _repeat(self, work: Callable[[], Awaitable[bool]], kicked: asyncio.Event) -> None:
         while True:
@@ -62,14 +85,8 @@ class Upkeep:
 
     async def _look(self) -> bool:
         """Let the rules decide about what waits for us, and offer what is wanted."""
-        for record in self._peer.contracts.view.waiting_for(self._peer.peer_id):
+        for number, record in enumerate(self._peer.contracts.view.waiting_for(self._peer.peer_id)):
             await consider(self._peer, record.content_hash)
-        refused = await converge(self._peer)
-        for wanted, record in refused:
-            if record.content_hash not in self._refused:
-                _log.warning(
-                    "declared_contract_refused",
-                    extra={"peer_id": self._peer.peer_id, "wanted": wanted.label, "contract": record.content_hash},
-                )
-        self._refused = frozenset(record.content_hash for _, record in refused)
-        return True
+            if number % _AT_A_TIME == 0:
+                await asyncio.sleep(0)
+        return await self.convergence.converge()

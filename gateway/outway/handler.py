@@ -1,12 +1,15 @@
 """The Outway on aiohttp: choose the Grant, get the token, log, send (STYLE 2.3, FSC.md 7.2)."""
 
 import os
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import aiohttp
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from certs.custody import KeyPair
+from certs.identity import dns_names_of
 from gateway.errors import (
     ErrorDomain,
     InvalidLogRecordId,
@@ -19,11 +22,14 @@ from gateway.fsc.logrecord import outgoing_record
 from gateway.fsc.names import TransactionId, parse_transaction_id
 from gateway.fsc.uuid7 import RANDOM_BYTES, make_uuid7
 from gateway.http.errors import error_middleware
-from gateway.outway.selection import Choices, Selector, select_grant
-from gateway.outway.tokens import OutwayToken, TokenSource
+from gateway.outway.refusal import explain
+from gateway.outway.replay import ReplayableBody
+from gateway.outway.selection import Choices, OutwayIdentity, SelectedGrant, Selector, select_grant
+from gateway.outway.tokens import TokenSource
 from gateway.relay.headers import Headers, for_inway, value_of, values_of
 from gateway.relay.http import exchange, leave_headers_alone, relay_answer, request_body, request_head
 from gateway.relay.upstream import RequestHead, Response, UpstreamFailed
+from gateway.state.access_tokens import OutwayToken
 from gateway.state.local_peer import LocalPeer
 from gateway.state.tenant import NoValidCertificate
 
@@ -40,6 +46,7 @@ class Outway:
         self._peer = peer
         self._session = session
         self._tokens = TokenSource(peer)
+        self._known: tuple[KeyPair, OutwayIdentity] | None = None
 
     def app(self) -> web.Application:
         """The Outway as an application without routes: every path belongs to the Service."""
@@ -63,21 +70,34 @@ class Outway:
         received = request_head(request)
         transaction_id = self._transaction_id(received.headers)
         request[_TAKEN] = transaction_id
-        selected = select_grant(_selector(received.headers), self._choices())
+        selected = await self._selected(_selector(received.headers))
         token = await self._tokens.token_for(selected)
         now = self._peer.clock.now()
         await self._peer.log.append(outgoing_record(token.claims, transaction_id, now=now))
-        response = await self._send(request, received, token, transaction_id)
+        body = ReplayableBody(request_body(request))
+        response = await self._send(received, body.first(), token, transaction_id)
         if _refused_as_stale(response):
             self._tokens.forget(token)
-            if not request.body_exists:  # a body that streamed by is gone
+            if await body.can_repeat():
                 await response.close()
                 token = await self._tokens.token_for(selected)
-                response = await self._send(request, received, token, transaction_id)
+                response = await self._send(received, body.again(), token, transaction_id)
         return await relay_answer(request, response)
 
+    async def _selected(self, selector: Selector) -> SelectedGrant:
+        """The Grant to use. Raises: OutwayError, InvalidRequest, NoValidCertificate, StoreError."""
+        choices = self._choices()
+        selected = select_grant(selector, choices)
+        if selected is None:
+            raise await explain(selector, choices, self._peer.contracts)
+        return selected
+
     async def _send(
-        self, request: web.Request, received: RequestHead, token: OutwayToken, transaction_id: TransactionId
+        self,
+        received: RequestHead,
+        body: AsyncIterator[bytes] | None,
+        token: OutwayToken,
+        transaction_id: TransactionId,
     ) -> Response:
         provider = token.claims.service_peer_id
         headers = for_inway(received.headers, token=token.text, transaction_id=transaction_id)
@@ -86,7 +106,7 @@ class Outway:
                 self._session,
                 token.inway,
                 replace(received, headers=headers),
-                request_body(request),
+                body,
                 context=self._peer.outgoing_context(provider),
             )
         except UpstreamFailed as error:
@@ -94,12 +114,13 @@ class Outway:
 
     def _choices(self) -> Choices:
         peer = self._peer
-        return Choices(
-            valid=peer.contracts.view.valid(peer.clock.now()),
-            connections=peer.tenant.connections,
-            us=peer.peer_id,
-            public_key_thumbprint=peer.signing_pair().public_key_thumbprint,
-        )
+        pair = peer.signing_pair()
+        if self._known is None or self._known[0] is not pair:
+            self._known = (
+                pair,
+                OutwayIdentity(peer.peer_id, pair.public_key_thumbprint, dns_names_of(pair.certificate)),
+            )
+        return Choices(peer.contracts.view, peer.tenant.connections, self._known[1], peer.clock.now())
 
     def _transaction_id(self, headers: Headers) -> TransactionId:
         given = _single(headers, _TRANSACTION_ID, InvalidLogRecordId)

@@ -1,36 +1,22 @@
-"""Access tokens as an Outway has them: fetched from the Manager of the Service's Peer, kept while they live.
+"""Access tokens as an Outway keeps them: fetched when first needed, used while they live, fetched again in time.
 
 Standard: FSC Core, Outway / Obtaining access tokens. One request fetches the token for a Grant; the others that need it
 meanwhile wait, and share what it gets: the token or the refusal.
 """
 
 import asyncio
-from dataclasses import dataclass
 from typing import TypeAlias
-from urllib.parse import urlencode
 
 from certs.thumbprint import CertificateThumbprint
-from gateway.errors import InvalidRequest, TokenRequestFailed, quoted
-from gateway.fsc.jcs import parse_json
-from gateway.fsc.names import GrantHash, InwayAddress
-from gateway.fsc.token import OUTWAY_MARGIN_S, ExpectedToken, InspectedClaims, inspect_token
-from gateway.http.client import PeerAnswer, PeerUnreachable
+from gateway.fsc.names import GrantHash
+from gateway.fsc.token import OUTWAY_MARGIN_S
 from gateway.outway.selection import SelectedGrant
+from gateway.state.access_tokens import OutwayToken, obtain_token
 from gateway.state.local_peer import LocalPeer
-from gateway.state.locate import manager_address_of
 
 _MAX_KEPT = 10_000
 
 _Key: TypeAlias = tuple[GrantHash, CertificateThumbprint]
-
-
-@dataclass(frozen=True, slots=True)
-class OutwayToken:
-    """A token with what an Outway read in it: where to go, and what to log."""
-
-    text: str
-    claims: InspectedClaims
-    inway: InwayAddress
 
 
 class TokenSource:
@@ -55,8 +41,7 @@ class TokenSource:
 
     def forget(self, token: OutwayToken) -> None:
         """Do not use `token` again: an Inway refused it."""
-        key = (token.claims.grant_hash, token.claims.certificate_thumbprint)
-        if self._kept.get(key) is token:
+        for key in [key for key, kept in self._kept.items() if kept is token]:  # it may name the Grant by another hash
             del self._kept[key]
 
     def _usable(self, key: _Key) -> OutwayToken | None:
@@ -68,7 +53,7 @@ class TokenSource:
     async def _fetch_for_all(self, selected: SelectedGrant, key: _Key) -> OutwayToken:
         awaited = self._awaited[key] = asyncio.get_running_loop().create_future()
         try:
-            token = await self._fetch(selected, key[1])
+            token = await obtain_token(self._peer, selected.grant, selected.grant_hash)
         except Exception as error:
             awaited.set_exception(error)
             awaited.exception()  # tells asyncio that nobody needs to be waiting for it
@@ -86,35 +71,3 @@ class TokenSource:
         while len(self._kept) >= _MAX_KEPT:
             del self._kept[next(iter(self._kept))]
         self._kept[key] = token
-
-    async def _fetch(self, selected: SelectedGrant, thumbprint: CertificateThumbprint) -> OutwayToken:
-        peer, provider = self._peer, selected.grant.service_peer_id
-        form = {"grant_type": "client_credentials", "scope": selected.grant_hash, "client_id": peer.peer_id}
-        headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        try:
-            address = await manager_address_of(peer, provider)
-            answer = await peer.client.call(
-                provider, "POST", f"{address}/v1/token", headers=headers, body=urlencode(form).encode()
-            )
-        except PeerUnreachable as error:
-            raise TokenRequestFailed(f"the Manager of peer {provider} gave no access token: {error}") from error
-        text = _access_token(answer, provider)
-        expected = ExpectedToken(selected.grant, selected.grant_hash, peer.tenant.group.id, thumbprint)
-        claims, inway = inspect_token(
-            text, expected, now=peer.clock.now(), allow_any_port=peer.tenant.group.allow_any_port
-        )
-        return OutwayToken(text, claims, inway)
-
-
-def _access_token(answer: PeerAnswer, provider: str) -> str:
-    try:
-        body = parse_json(answer.body)
-        token = body.get("access_token") if answer.status == 200 else None
-        if isinstance(token, str):
-            return token
-        reason = f"{body.get('error')}: {body.get('error_description', '')}"
-    except InvalidRequest:
-        reason = "no readable reason"
-    raise TokenRequestFailed(
-        f"the Manager of peer {provider} gave no access token: {answer.status} {quoted(reason, 300)}"
-    )

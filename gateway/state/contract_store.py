@@ -5,14 +5,19 @@ write updates it before the writer is told that it succeeded, so a revocation bi
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
 from certs.identity import PeerId
+from gateway.fsc.hashes import grant_aliases
 from gateway.fsc.names import ContentHash, GrantHash
 from gateway.fsc.signature import SignatureType
 from gateway.fsc.state import ContractState
+from gateway.state.agenda import Agenda
+from gateway.state.connection_index import ConnectionIndex
 from gateway.state.contracts import ContractRecord
-from storage.documents import AnyElement, Collection, Document, Documents, Page, Put, Query, Range, Sort
+from gateway.state.party_index import PartyIndex
+from gateway.state.publication_index import PublicationIndex
+from storage.documents import AnyElement, Collection, Documents, Eq, Page, Put, Query, Range, Revision, Sort
 from storage.errors import Conflict, StoreUnavailable
 
 CONTRACTS = Collection(
@@ -24,6 +29,7 @@ CONTRACT_IVS = Collection("contract_ivs")
 COLLECTIONS = (CONTRACTS, CONTRACT_IVS)
 
 _PAGE = 500
+_OWING = Range("owed_at", gte=0)
 _ATTEMPTS = 8
 
 
@@ -37,23 +43,39 @@ class ContractView:
     def __init__(self) -> None:
         self._contracts: dict[ContentHash, ContractRecord] = {}
         self._by_grant: dict[str, ContractRecord] = {}
+        self.connections = ConnectionIndex()
+        self.parties = PartyIndex()
+        self.publications = PublicationIndex()
 
-    def put(self, record: ContractRecord, now: int) -> None:
-        """Know `record` from here on, or forget it when it is rejected, revoked or expired."""
+    def put(self, record: ContractRecord, now: int) -> bool:
+        """Know `record` from here on, or forget it when it is rejected, revoked or expired; tells which."""
         self._forget(record.content_hash)
-        if record.state(now) in (ContractState.PROPOSED, ContractState.VALID):
-            self._contracts[record.content_hash] = record
-            for grant_hash in record.all_grant_hashes:
-                self._by_grant[grant_hash] = record
+        if record.state(now) not in (ContractState.PROPOSED, ContractState.VALID):
+            return False
+        self._contracts[record.content_hash] = record
+        for grant_hash in record.all_grant_hashes:
+            self._by_grant[grant_hash] = record
+        self.connections.add(record)
+        self.parties.add(record)
+        self.publications.add(record)
+        return True
 
     def by_grant(self, grant_hash: str) -> ContractRecord | None:
         """The Contract that holds this Grant, when it is not over as far as we were told."""
         return self._by_grant.get(grant_hash)
 
+    def get(self, content_hash: ContentHash) -> ContractRecord | None:
+        """The Contract, when it is not over as far as we were told."""
+        return self._contracts.get(content_hash)
+
     def valid(self, now: int) -> list[ContractRecord]:
         """Those valid at `now`, newest first."""
         valid = (one for one in self._contracts.values() if one.state(now) is ContractState.VALID)
         return sorted(valid, key=lambda one: (one.content.created_at, one.content_hash), reverse=True)
+
+    def alive(self) -> list[ContractRecord]:
+        """Every one of them: proposed or valid as far as we were told, in no order."""
+        return list(self._contracts.values())
 
     def waiting_for(self, peer_id: PeerId) -> list[ContractRecord]:
         """Those that `peer_id` has not signed in any way."""
@@ -66,6 +88,9 @@ class ContractView:
         if known is not None:
             for grant_hash in known.all_grant_hashes:
                 self._by_grant.pop(grant_hash, None)
+            self.connections.remove(known)
+            self.parties.remove(known)
+            self.publications.remove(known)
 
 
 class ContractStore:
@@ -75,25 +100,45 @@ class ContractStore:
         self._documents = documents
         self._now = now
         self.view = ContractView()
+        self.agenda = Agenda()
+        self._revisions: dict[ContentHash, Revision] = {}
+        """Of every Contract in the view: the revision of the document that it was read from or written to."""
         self.owed = asyncio.Event()
         """Set whenever a delivery may have become due: the delivery worker waits for it."""
 
     async def load(self) -> None:
         """Fill the view with every Contract whose validity has not ended."""
-        now = self._now()
-        async for record in self._all(Query(where=(Range("not_after", gt=now),), limit=_PAGE)):
-            self.view.put(record, now)
+        cursor = ""
+        while True:
+            query = Query(where=(Range("not_after", gt=self._now()),), limit=_PAGE, cursor=cursor)
+            page = await self._documents.find(CONTRACTS, query)
+            for document in page.documents:
+                self._know(ContractRecord.from_body(document.body), document.revision)
+            cursor = page.next_cursor
+            if not cursor:
+                break
         self.owed.set()
 
     async def get(self, content_hash: str) -> ContractRecord | None:
-        """The Contract with this content hash under any allowed profile."""
-        document = await self._document(content_hash)
-        return None if document is None else ContractRecord.from_body(document.body)
+        """The Contract with this content hash under any allowed profile: from the view when it is there."""
+        try:
+            return (self._viewed(content_hash) or await self._read(content_hash))[0]
+        except KeyError:
+            return None
+
+    async def get_any(self, content_hashes: Sequence[str]) -> ContractRecord | None:
+        """The Contract that is signed under one of these, which are the hashes of one content by every profile."""
+        for content_hash in content_hashes:
+            viewed = self._viewed(content_hash)
+            if viewed is not None:
+                return viewed[0]
+        found = await self._documents.get_many(CONTRACTS, content_hashes)
+        return next((ContractRecord.from_body(document.body) for document in found.values()), None)
 
     async def create(self, record: ContractRecord) -> None:
         """Store a new Contract. Raises: Conflict when it is there already, IvInUse when another has its `iv`."""
         try:
-            await self._documents.put_many(
+            written = await self._documents.put_many(
                 [
                     Put(CONTRACTS, record.content_hash, record.to_body()),
                     Put(CONTRACT_IVS, record.content.iv.lower(), {"content_hash": record.content_hash}),
@@ -103,26 +148,25 @@ class ContractStore:
             if await self._documents.get(CONTRACTS, record.content_hash) is not None:
                 raise
             raise IvInUse(record.content.iv) from error
-        self._wrote(record)
+        self._wrote(record, written[0].revision)
 
     async def update(self, content_hash: str, change: Callable[[ContractRecord], ContractRecord]) -> ContractRecord:
         """Apply `change` to the record as it is now and store the result; again when somebody else was first.
 
         Raises: KeyError when there is no such Contract; whatever `change` raises (then nothing is stored).
         """
-        for _ in range(_ATTEMPTS):
-            document = await self._document(content_hash)
-            if document is None:
-                raise KeyError(content_hash)
-            before = ContractRecord.from_body(document.body)
+        for attempt in range(_ATTEMPTS):
+            # What the view holds is as a rule the document as it is; the revision tells when it is not.
+            viewed = self._viewed(content_hash) if attempt == 0 else None
+            before, revision = viewed or await self._read(content_hash)
             after = change(before)
             if after == before:
                 return before
             try:
-                await self._documents.put(CONTRACTS, document.id, after.to_body(), expected=document.revision)
+                written = await self._documents.put(CONTRACTS, before.content_hash, after.to_body(), expected=revision)
             except Conflict:
                 continue
-            self._wrote(after)
+            self._wrote(after, written.revision)
             return after
         raise StoreUnavailable(f"contract {content_hash} is being changed too often to write it")
 
@@ -137,16 +181,31 @@ class ContractStore:
         query = Query(where=(wanted,), sort=Sort("created_at", descending=True), limit=_PAGE)
         return [record async for record in self._all(query)]
 
+    async def aliases_of(self, grant_hashes: Iterable[str]) -> tuple[str, ...]:
+        """These Grant hashes, and every other by which an allowed profile names the same Grants."""
+        asked = frozenset(grant_hashes)
+        records = await self.with_grants(asked) if asked else []
+        aliases = (one for record in records for one in grant_aliases(record.hashes) if one & asked)
+        return tuple(sorted(asked.union(*aliases)))
+
+    async def made_for(self, label: str) -> list[ContractRecord]:
+        """Every Contract that was made for this declaration, whatever became of it, newest first."""
+        sort = Sort("created_at", descending=True)
+        return [one async for one in self._all(Query(where=(Eq("made_for", label),), sort=sort, limit=_PAGE))]
+
     async def owing(self, until: int) -> AsyncIterator[ContractRecord]:
         """Every Contract with a delivery due at or before `until`."""
         async for record in self._all(Query(where=(Range("owed_at", lte=until),), limit=_PAGE)):
             yield record
 
-    async def next_owed_at(self, after: int) -> int | None:
-        """When the first Contract that owes nothing until `after` owes something; None when there is none."""
-        query = Query(where=(Range("owed_at", gt=after),), sort=Sort("owed_at"), limit=1)
-        page = await self._documents.find(CONTRACTS, query)
-        return page.documents[0].body["owed_at"] if page.documents else None
+    async def owing_anything(self) -> AsyncIterator[ContractRecord]:
+        """Every Contract with a delivery that is not confirmed."""
+        async for record in self._all(Query(where=(_OWING,), limit=_PAGE)):
+            yield record
+
+    async def owing_page(self, *, limit: int, cursor: str) -> tuple[list[ContractRecord], str]:
+        """The Contracts with a delivery that is not confirmed, the first to be tried first. Raises: InvalidCursor."""
+        return await self.page(Query(where=(_OWING,), sort=Sort("owed_at"), limit=limit, cursor=cursor))
 
     async def involving(self, peer_id: PeerId) -> AsyncIterator[ContractRecord]:
         """Every Contract that names `peer_id` and whose validity has not ended."""
@@ -171,19 +230,29 @@ class ContractStore:
             if not cursor:
                 return
 
-    async def _document(self, content_hash: str) -> Document | None:
-        document = await self._documents.get(CONTRACTS, content_hash)
-        if document is not None:
-            return document
-        aliased = await self._documents.find(
-            CONTRACTS, Query(where=(AnyElement("content_hashes", (content_hash,)),), limit=1)
-        )
-        return aliased.documents[0] if aliased.documents else None
+    async def _read(self, content_hash: str) -> tuple[ContractRecord, Revision]:
+        """Whichever has this hash, by any profile, with its revision. Raises: KeyError."""
+        by_any = Query(where=(AnyElement("content_hashes", (content_hash,)),), limit=1)
+        found = (await self._documents.find(CONTRACTS, by_any)).documents
+        if not found:
+            raise KeyError(content_hash)
+        return ContractRecord.from_body(found[0].body), found[0].revision
 
-    def _wrote(self, record: ContractRecord) -> None:
-        self.view.put(record, self._now())
+    def _viewed(self, content_hash: str) -> tuple[ContractRecord, Revision] | None:
+        record = self.view.get(ContentHash(content_hash))
+        return None if record is None else (record, self._revisions[record.content_hash])
+
+    def _wrote(self, record: ContractRecord, revision: Revision) -> None:
+        self._know(record, revision)
         if record.deliveries:
             self.owed.set()
+
+    def _know(self, record: ContractRecord, revision: Revision) -> None:
+        self.agenda.put(record)
+        if self.view.put(record, self._now()):
+            self._revisions[record.content_hash] = revision
+        else:
+            self._revisions.pop(record.content_hash, None)
 
 
 def _records(page: Page) -> list[ContractRecord]:

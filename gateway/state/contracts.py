@@ -6,7 +6,7 @@ the same put as the signature, so that neither can exist without the other, what
 The state is derived from these facts at a given instant and never stored.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -119,18 +119,54 @@ class ContractRecord:
         return replace(self, signatures={**self.signatures, kind: of_kind})
 
     def with_newer_signature(self, kind: SignatureType, peer_id: PeerId, jws: str, signed_at: int) -> "ContractRecord":
-        """The same record, with this signature unless we hold one of that Peer that is as new or newer."""
+        """The same record, with this signature unless we hold a newer one of that Peer.
+
+        Of two that were made in the same second the text decides: whatever the order in which they came, everybody who
+        saw both keeps the same one.
+        """
         held = self.signatures.get(kind, {}).get(peer_id)
-        if held is not None and parse_signature(held).payload.signed_at >= signed_at:
+        if held is not None and (signed_at, jws) <= (parse_signature(held).payload.signed_at, held):
             return self
         return self.with_signature(kind, peer_id, jws)
 
     def signed_by_us(
         self, kind: SignatureType, us: PeerId, jws: str, *, action: DeliveryAction, now: int
     ) -> "ContractRecord":
-        """The record with our own signature, owed from `now` on to every other Peer of the Contract."""
-        owed = tuple(Delivery(peer_id, action, now) for peer_id in sorted(self.content.peer_ids() - {us}))
-        return replace(self.with_signature(kind, us, jws), deliveries=(*self.deliveries, *owed))
+        """The record with our own signature, owed from `now` on to every other Peer of the Contract.
+
+        What is owed already and brings a signature of this kind will bring this one: it is not owed twice.
+        """
+        signed = self.with_signature(kind, us, jws)
+        return signed.owed_to(self.content.peer_ids() - {us}, action, now=now)
+
+    def owed_to(self, peer_ids: Iterable[PeerId], action: DeliveryAction, *, now: int) -> "ContractRecord":
+        """The record with our signature owed to these Peers from `now` on, to none of them twice."""
+        kind = DELIVERS[action]
+        bringing = {one.peer_id for one in self.deliveries if DELIVERS[one.action] is kind}
+        owed = tuple(Delivery(peer_id, action, now) for peer_id in sorted(set(peer_ids) - bringing))
+        return replace(self, deliveries=(*self.deliveries, *owed))
+
+    def signed_again(self, us: PeerId, before: str, jws: str, *, now: int) -> "ContractRecord":
+        """The record with our accept `jws` in the place of `before`, owed to every other Peer; unless that is gone."""
+        if self.signatures.get(SignatureType.ACCEPT, {}).get(us) != before:
+            return self
+        return self.signed_by_us(SignatureType.ACCEPT, us, jws, action=DeliveryAction.ACCEPT, now=now)
+
+    def hastened(self, peer_id: PeerId | None, *, now: int) -> "ContractRecord":
+        """The record with what is owed to this Peer (None: to anybody) due at `now`, unless it is due already."""
+        sooner = (
+            replace(one, next_at=now) if one.next_at > now and peer_id in (None, one.peer_id) else one
+            for one in self.deliveries
+        )
+        return replace(self, deliveries=tuple(sooner))
+
+    def awaited(self) -> frozenset[PeerId]:
+        """Whose accept is still missing."""
+        return self.content.required_accepts() - self.signers(SignatureType.ACCEPT)
+
+    def may_be_unknown_to(self, peer_id: PeerId) -> bool:
+        """Whether that Peer has not confirmed yet that it received this Contract from us."""
+        return any(one.peer_id == peer_id and one.action is DeliveryAction.SUBMIT for one in self.deliveries)
 
     def to_body(self) -> JsonObject:
         """The stored form; the members beside `content` repeat what a query searches by."""

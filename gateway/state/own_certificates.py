@@ -18,6 +18,9 @@ from storage.errors import Conflict
 OWN_CERTIFICATES = Collection("own_certificates", fields=("retain_until",))
 COLLECTIONS = (OWN_CERTIFICATES,)
 
+AHEAD_S = 3600
+"""How much longer than asked a certificate is kept, in seconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class OwnCertificate:
@@ -57,10 +60,13 @@ class OwnCertificates:
                 return
 
     async def retain(self, pair: KeyPair, until: int) -> None:
-        """Something that `pair` is about to sign lives until `until`; durable before it is signed."""
+        """Something that `pair` is about to sign lives until `until`; durable before it is signed.
+
+        Kept a while longer than asked, so that a row of tokens, each of which lives a second longer, costs one write.
+        """
         known = self._known.get(pair.thumbprint)
         if known is None or known.retain_until < until:
-            await self._keep(pair.thumbprint, pair.chain, until)
+            await self._keep(pair.thumbprint, pair.chain, until + AHEAD_S)
 
     def get(self, thumbprint: CertificateThumbprint) -> x509.Certificate | None:
         """The certificate with this thumbprint: how our own tokens are verified."""

@@ -1,7 +1,7 @@
-"""The other Peers that one tenant knows: who they are, where their Manager is, with which certificates they sign."""
+"""The other Peers that one tenant knows: who they are, where their Manager is, what they speak, with what they sign."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -9,22 +9,34 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from certs.identity import PeerId, PeerName
 from certs.thumbprint import CertificateThumbprint
 from gateway.fsc.names import ManagerAddress
-from storage.documents import Collection, Documents, Query
+from gateway.fsc.profile import HashProfile
+from gateway.fsc.versions import PeerVersion
+from storage.documents import Collection, Document, Documents, Eq, JsonObject, Query, Range, Sort
 from storage.errors import Conflict
 
-PEERS = Collection("peers", fields=("name", "first_seen_at"))
+PEERS = Collection("peers", fields=("name", "first_seen_at", "ask_at"))
 PEER_CERTIFICATES = Collection("peer_certificates")
 COLLECTIONS = (PEERS, PEER_CERTIFICATES)
+
+_MAX_MET = 10_000
+"""Peers that are kept in memory."""
+_MAX_CHAINS = 1000
+"""Chains of others that are kept in memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownPeer:
-    """Name and id as its certificate says, address as it told us (or the Directory did)."""
+    """Name and id as its certificate says, address as it told us (or the Directory did), and what it speaks.
+
+    `told_at` is when it last told its version, None when it never did.
+    """
 
     peer_id: PeerId
     name: PeerName
     manager_address: ManagerAddress
     first_seen_at: int
+    version: PeerVersion = field(default_factory=PeerVersion)
+    told_at: int | None = None
 
 
 class PeerBook:
@@ -32,21 +44,52 @@ class PeerBook:
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
+        self._chains: dict[str, tuple[x509.Certificate, ...]] = {}
+        self._met: dict[PeerId, Document] = {}
+        """As last read or written here: every Contract that comes or goes asks for its Peers."""
 
-    async def remember(self, peer_id: PeerId, name: PeerName, address: ManagerAddress, *, now: int) -> bool:
-        """Keep what is known of a Peer; returns whether it was new or had changed."""
-        while True:
-            document = await self._documents.get(PEERS, peer_id)
-            first_seen_at = now if document is None else document.body["first_seen_at"]
-            body = {"name": name, "manager_address": address, "first_seen_at": first_seen_at}
-            if document is not None and document.body == body:
-                return False
-            try:
-                expected = None if document is None else document.revision
-                await self._documents.put(PEERS, peer_id, body, expected=expected)
-            except Conflict:
-                continue
-            return True
+    async def remember(
+        self,
+        peer_id: PeerId,
+        name: PeerName,
+        address: ManagerAddress,
+        *,
+        now: int,
+        hash_profile: HashProfile | None = None,
+    ) -> bool:
+        """Keep what is known of a Peer; `hash_profile` is that of a signature of its that was verified.
+
+        Returns whether the Peer was new or had changed.
+        """
+
+        def learn(known: JsonObject | None) -> JsonObject:
+            signed = {} if hash_profile is None else {"hash_profile": hash_profile}
+            return {"first_seen_at": now, **(known or {}), "name": name, "manager_address": address, **signed}
+
+        return await self._change(peer_id, learn)
+
+    async def ask_version(self, peer_id: PeerId) -> None:
+        """Let the Peer, when we know it, be asked for its version soon."""
+        await self._change(peer_id, lambda known: None if known is None else {**known, "ask_at": None})
+
+    async def told_version(self, peer_id: PeerId, fsc_version: str | None, *, now: int, ask_at: int) -> None:
+        """Keep the version that a Peer told, or None when it could not be asked, and when to ask again."""
+
+        def learn(known: JsonObject | None) -> JsonObject | None:
+            if known is None:
+                return None
+            told = {} if fsc_version is None else {"fsc_version": fsc_version, "told_at": now}
+            return {**known, **told, "ask_at": ask_at}
+
+        await self._change(peer_id, learn)
+
+    async def to_be_asked(self, now: int, *, limit: int) -> list[KnownPeer]:
+        """Peers whose version is to be asked for now; those first that never told it or announced themselves."""
+        fresh, _ = await self.page(Query(where=(Eq("ask_at", None),), limit=limit))
+        if len(fresh) == limit:
+            return fresh
+        due = Query(where=(Range("ask_at", lte=now),), sort=Sort("ask_at"), limit=limit - len(fresh))
+        return fresh + (await self.page(due))[0]
 
     async def get(self, peer_id: PeerId) -> KnownPeer | None:
         """The Peer, when we know it."""
@@ -54,8 +97,12 @@ class PeerBook:
 
     async def get_many(self, peer_ids: Iterable[PeerId]) -> Mapping[PeerId, KnownPeer]:
         """Those of the Peers that we know."""
-        found = await self._documents.get_many(PEERS, list(peer_ids))
-        return {PeerId(one.id): _known(PeerId(one.id), one.body) for one in found.values()}
+        wanted = list(peer_ids)
+        missing = [one for one in wanted if one not in self._met]
+        if missing:
+            for document in (await self._documents.get_many(PEERS, missing)).values():
+                self._meet(document)
+        return {one: _known(one, self._met[one].body) for one in wanted if one in self._met}
 
     async def by_ids(self, peer_ids: Iterable[str]) -> list[KnownPeer]:
         """Those of the Peers that we know, in the order asked."""
@@ -72,10 +119,17 @@ class PeerBook:
         self, peer_id: PeerId, thumbprint: CertificateThumbprint
     ) -> tuple[x509.Certificate, ...] | None:
         """The chain, leaf first, that this Peer published under the thumbprint."""
-        document = await self._documents.get(PEER_CERTIFICATES, f"{peer_id}:{thumbprint}")
-        if document is None:
-            return None
-        return tuple(x509.load_pem_x509_certificates("".join(document.body["chain"]).encode()))
+        key = f"{peer_id}:{thumbprint}"
+        if key not in self._chains:
+            document = await self._documents.get(PEER_CERTIFICATES, key)
+            if document is None:
+                return None
+            chain = tuple(x509.load_pem_x509_certificates("".join(document.body["chain"]).encode()))
+            # What a thumbprint stands for never changes, so it is read once; the oldest makes room.
+            while len(self._chains) >= _MAX_CHAINS:
+                del self._chains[next(iter(self._chains))]
+            self._chains[key] = chain
+        return self._chains[key]
 
     async def remember_chain(
         self, peer_id: PeerId, thumbprint: CertificateThumbprint, chain: tuple[x509.Certificate, ...]
@@ -87,11 +141,36 @@ class PeerBook:
         except Conflict:
             return
 
+    async def _change(self, peer_id: PeerId, change: Callable[[JsonObject | None], JsonObject | None]) -> bool:
+        """Store what `change` makes of what is known now, None for nothing; returns whether that is different."""
+        document = self._met.get(peer_id)
+        while True:
+            document = document or await self._documents.get(PEERS, peer_id)
+            before = None if document is None else document.body
+            after = change(before)
+            if after is None or after == before:
+                return False
+            try:
+                expected = None if document is None else document.revision
+                self._meet(await self._documents.put(PEERS, peer_id, after, expected=expected))
+            except Conflict:
+                document = None
+                continue
+            return True
+
+    def _meet(self, document: Document) -> None:
+        while len(self._met) >= _MAX_MET:
+            del self._met[next(iter(self._met))]
+        self._met[PeerId(document.id)] = document
+
 
 def _known(peer_id: PeerId, body: Mapping[str, object]) -> KnownPeer:
+    profile, told_at = body.get("hash_profile"), body.get("told_at")
     return KnownPeer(
         peer_id,
         PeerName(str(body["name"])),
         ManagerAddress(str(body["manager_address"])),
         int(str(body["first_seen_at"])),
+        PeerVersion(None if profile is None else HashProfile(str(profile)), str(body.get("fsc_version", ""))),
+        None if told_at is None else int(str(told_at)),
     )

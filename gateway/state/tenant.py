@@ -7,7 +7,7 @@ from certs.custody import KeyPair, newest_valid
 from certs.errors import CertsError
 from certs.identity import PeerId, PeerName, SubjectRule
 from certs.trust import TrustStore
-from config.settings import AcceptRule, ConnectionSettings, ServiceSettings, TenantSettings
+from config.settings import AcceptRule, AdditionalClaimsSettings, ConnectionSettings, ServiceSettings, TenantSettings
 from gateway.fsc.names import GroupId, InwayAddress, ManagerAddress, ServiceName
 from gateway.fsc.profile import HashProfile
 
@@ -49,6 +49,7 @@ class Tenant:
     services: Mapping[ServiceName, ServiceSettings]
     accept: tuple[AcceptRule, ...]
     connections: tuple[ConnectionSettings, ...]
+    additional_claims: AdditionalClaimsSettings | None = None
 
     def signing_pair(self, now: int) -> KeyPair:
         """The newest certificate that is valid at `now`: it serves TLS and signs. Raises: NoValidCertificate."""
@@ -72,4 +73,5 @@ def build_tenant(settings: TenantSettings, group: Group, key_pairs: tuple[KeyPai
         services={ServiceName(service.name): service for service in settings.services},
         accept=settings.accept,
         connections=settings.connections,
+        additional_claims=settings.additional_claims,
     )

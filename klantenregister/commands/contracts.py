@@ -1,16 +1,17 @@
 """`klantenregister contracts`: see, accept, reject, revoke and request Contracts of a running installation."""
 
 import argparse
-import sys
 from typing import Any
 from urllib.parse import quote
 
 from klantenregister.admin_client import AdminClient, add_options, client_of
+from klantenregister.confirming import add_yes, confirm
+from klantenregister.contract_text import characters, description, review, short, what
 from klantenregister.errors import Failed, WrongUsage
 from klantenregister.printing import instant, print_json, print_lines, print_table
+from klantenregister.requesting import add_request
 
 _STATES = ("proposed", "valid", "rejected", "revoked", "expired")
-_SHORT = 12
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -25,45 +26,57 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     _add_hash(show)
     add_options(show)
     show.set_defaults(run=_show)
+    explain = actions.add_parser(
+        "explain", help="which accept rule did what with a contract, and what is left to decide"
+    )
+    _add_hash(explain)
+    add_options(explain)
+    explain.set_defaults(run=_explain)
     for kind in ("accept", "reject", "revoke"):
         sign = actions.add_parser(kind, help=f"{kind} a contract in the name of the tenant")
         _add_hash(sign)
-        sign.add_argument("--yes", action="store_true", help="do not ask for confirmation on a terminal")
+        add_yes(sign)
         add_options(sign)
         sign.set_defaults(run=_sign, kind=kind)
-    request = actions.add_parser("request", help="offer a contract for a service of another Peer")
-    request.add_argument("--connection", metavar="NAME", help="a connection of the configuration")
-    request.add_argument("--service", metavar="PEER_ID/NAME", help="any service")
-    request.add_argument("--valid-days", type=int, metavar="DAYS", help="with --service: how long (default: 365)")
-    add_options(request)
-    request.set_defaults(run=_request)
+    deliveries = actions.add_parser("deliveries", help="the signatures that other Peers have not confirmed yet")
+    add_options(deliveries)
+    deliveries.set_defaults(run=_deliveries)
+    retry = actions.add_parser("retry", help="try at once what is still to be delivered")
+    _add_hash(retry, optional=True)
+    retry.add_argument("--all", action="store_true", help="of every contract")
+    retry.add_argument("--peer", metavar="PEER_ID", help="only what is owed to this Peer")
+    add_options(retry)
+    retry.set_defaults(run=_retry)
+    add_request(actions)
 
 
-def _add_hash(parser: argparse.ArgumentParser) -> None:
+def _add_hash(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
     parser.add_argument(
         "hash",
         metavar="HASH",
+        nargs="?" if optional else None,
         help="content hash, in single quotes because of its $ signs; or its first characters as `list` shows them",
     )
 
 
 def _list(arguments: argparse.Namespace) -> int:
     client = client_of(arguments)
-    contracts = _all_contracts(client, arguments.tenant, arguments.state)
+    contracts = _all(client, arguments.tenant, "contracts", arguments.state)
     if arguments.json:
         print_json(contracts)
         return 0
     rows = [
         (
-            _short(one["content_hash"]),
+            short(one["content_hash"]),
             one["state"].lower(),
-            _what(one),
+            what(one),
             instant(one["not_after"]),
             _waiting_for(one),
+            one["made_for"],
         )
         for one in contracts
     ]
-    print_table(("HASH", "STATE", "WHAT", "UNTIL", "WAITS FOR"), rows, empty="There are no contracts.")
+    print_table(("HASH", "STATE", "WHAT", "UNTIL", "WAITS FOR", "MADE FOR"), rows, empty="There are no contracts.")
     return 0
 
 
@@ -73,17 +86,44 @@ def _show(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(contract)
     else:
-        print_lines(_description(contract))
+        print_lines(description(contract))
     return 0
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    client = client_of(arguments)
+    content_hash = _contract(client, arguments.tenant, arguments.hash)["content_hash"]
+    path = client.tenant_path(arguments.tenant, f"/contracts/{quote(content_hash, safe='')}/explanation")
+    explanation = client.call("GET", path)
+    if arguments.json:
+        print_json(explanation)
+    else:
+        print_lines(_explanation(explanation))
+    return 0
+
+
+def _explanation(explanation: dict[str, Any]) -> list[str]:
+    lines = [f"Contract   {explanation['content_hash']}", f"State      {explanation['state'].lower()}"]
+    if not explanation["rules"]:
+        lines.append("Rules      there are none")
+    for rule in explanation["rules"]:
+        why = f": {rule['reason']}" if rule["reason"] else ""
+        passed = "" if rule["tried"] else " (not tried)"
+        lines.append(f"Rule {rule['number']:<5} to {rule['action']} {rule['verdict']}{why}{passed}")
+    lines.append(f"Now        {explanation['reason']}")
+    if explanation["signed_by_us"]:
+        lines.append(f"We signed  {', '.join(explanation['signed_by_us'])}")
+    if explanation["remark"]:
+        lines.append(f"Remark     {explanation['remark']}")
+    if explanation["for_a_person"]:
+        lines.append(f"For you    {explanation['for_a_person']}")
+    return lines
 
 
 def _sign(arguments: argparse.Namespace) -> int:
     client = client_of(arguments)
     contract = _contract(client, arguments.tenant, arguments.hash)
-    if sys.stdin.isatty() and not arguments.yes and not arguments.json:
-        print_lines(_description(contract))
-        if not _confirmed(f"{arguments.kind.capitalize()} this contract? [y/N] "):
-            raise Failed("nothing was signed")
+    confirm(arguments, lambda: review(contract), f"{arguments.kind.capitalize()} this contract?")
     path = client.tenant_path(
         arguments.tenant, f"/contracts/{quote(contract['content_hash'], safe='')}/{arguments.kind}"
     )
@@ -91,46 +131,58 @@ def _sign(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(signed)
     else:
-        print_lines([f"{_short(signed['content_hash'])} is now {signed['state'].lower()}"])
+        print_lines([f"{short(signed['content_hash'])} is now {signed['state'].lower()}"])
     return 0
 
 
-def _confirmed(question: str) -> bool:
-    try:
-        return input(question).strip().lower() in ("y", "yes", "j", "ja")
-    except (EOFError, UnicodeDecodeError):
-        return False
-
-
-def _request(arguments: argparse.Namespace) -> int:
-    if (arguments.connection is None) == (arguments.service is None):
-        raise WrongUsage("give either --connection NAME or --service PEER_ID/NAME")
-    if arguments.connection is not None:
-        if arguments.valid_days is not None:
-            raise WrongUsage("--valid-days goes with --service: a connection has its own in the configuration")
-        body: dict[str, Any] = {"connection": arguments.connection}
-    else:
-        peer_id, slash, name = arguments.service.partition("/")
-        if not slash:
-            raise WrongUsage("--service has the form PEER_ID/NAME")
-        body = {"service": {"peer_id": peer_id, "name": name}}
-        if arguments.valid_days is not None:
-            body["valid_days"] = arguments.valid_days
-    client = client_of(arguments)
-    offered = client.call("POST", client.tenant_path(arguments.tenant, "/contracts"), body)
+def _deliveries(arguments: argparse.Namespace) -> int:
+    owed = _all(client_of(arguments), arguments.tenant, "deliveries")
     if arguments.json:
-        print_json(offered)
-    else:
-        print_lines([f"offered {_short(offered['content_hash'])}: {_what(offered)}"])
+        print_json(owed)
+        return 0
+    rows = [
+        (
+            short(one["content_hash"]),
+            one["action"],
+            one["peer_id"],
+            str(one["attempts"]),
+            instant(one["next_at"]),
+            one["last_error"],
+        )
+        for one in owed
+    ]
+    headings = ("HASH", "ACTION", "TO", "ATTEMPTS", "NEXT TRY", "LAST ERROR")
+    print_table(headings, rows, empty="Everything is delivered.")
     return 0
 
 
-def _all_contracts(client: AdminClient, tenant: str | None, state: str | None = None) -> list[dict[str, Any]]:
+def _retry(arguments: argparse.Namespace) -> int:
+    if (arguments.hash is None) != arguments.all:
+        raise WrongUsage("give either HASH or --all")
+    client = client_of(arguments)
+    if arguments.all:
+        path = client.tenant_path(arguments.tenant, "/deliveries/retry")
+        tried = client.call("POST", path, peer_id=arguments.peer)
+        said = f"contracts with deliveries to try now: {tried['contracts']}"
+    else:
+        content_hash = _contract(client, arguments.tenant, arguments.hash)["content_hash"]
+        path = client.tenant_path(arguments.tenant, f"/contracts/{quote(content_hash, safe='')}/retry")
+        tried = client.call("POST", path, peer_id=arguments.peer)
+        said = f"deliveries of {short(content_hash)}: {len(tried['deliveries'])}"
+    if arguments.json:
+        print_json(tried)
+    else:
+        print_lines([said])
+    return 0
+
+
+def _all(client: AdminClient, tenant: str | None, name: str, state: str | None = None) -> list[dict[str, Any]]:
+    """Every page of the contracts or the deliveries of a tenant."""
     found: list[dict[str, Any]] = []
     cursor: str | None = None
     while True:
-        page = client.call("GET", client.tenant_path(tenant, "/contracts"), state=state, limit="1000", cursor=cursor)
-        found += page["contracts"]
+        page = client.call("GET", client.tenant_path(tenant, f"/{name}"), state=state, limit="1000", cursor=cursor)
+        found += page[name]
         cursor = page["next_cursor"]
         if not cursor:
             return found
@@ -139,8 +191,8 @@ def _all_contracts(client: AdminClient, tenant: str | None, state: str | None = 
 def _contract(client: AdminClient, tenant: str | None, wanted: str) -> dict[str, Any]:
     """The Contract with this hash, or the only one whose hash begins so after its last $."""
     if not wanted.startswith("$"):
-        hashes = [one["content_hash"] for one in _all_contracts(client, tenant)]
-        fitting = [one for one in hashes if _characters(one).startswith(wanted.lstrip("-"))]
+        hashes = [one["content_hash"] for one in _all(client, tenant, "contracts")]
+        fitting = [one for one in hashes if characters(one).startswith(wanted.lstrip("-"))]
         if len(fitting) != 1:
             raise Failed(f"{len(fitting) or 'no'} contracts have a hash that begins with {wanted}: give more of it")
         wanted = fitting[0]
@@ -148,54 +200,7 @@ def _contract(client: AdminClient, tenant: str | None, wanted: str) -> dict[str,
     return contract
 
 
-def _description(contract: dict[str, Any]) -> list[str]:
-    lines = [
-        f"Contract   {contract['content_hash']}",
-        f"State      {contract['state'].lower()}",
-        f"Valid      {instant(contract['not_before'])} until {instant(contract['not_after'])}",
-        f"Created    {instant(contract['created_at'])}, hash profile {contract['hash_profile']}",
-        f"Peers      {', '.join(contract['peer_ids'])}",
-    ]
-    for grant in contract["grants"]:
-        lines.append(f"Grant      {_grant(grant['data'])}")
-        lines.append(f"           {grant['grant_hash']}")
-        if grant["data"].get("properties"):
-            lines.append(f"           properties: {grant['data']['properties']}")
-    for kind, peers in contract["signatures"].items():
-        if peers:
-            lines.append(f"{kind.capitalize():10} {', '.join(peers)}")
-    if contract["missing_accepts"]:
-        lines.append(f"Waits for  accept of {', '.join(contract['missing_accepts'])}")
-    for one in contract["deliveries"]:
-        why = f", last: {one['last_error']}" if one["last_error"] else ""
-        lines.append(f"Delivering {one['action']} to {one['peer_id']}: attempt {one['attempts'] + 1}{why}")
-    if contract["remark"]:
-        lines.append(f"Remark     {contract['remark']}")
-    return lines
-
-
-def _what(contract: dict[str, Any]) -> str:
-    return "; ".join(_grant(grant["data"]) for grant in contract["grants"])
-
-
-def _grant(data: dict[str, Any]) -> str:
-    service = f"{data['service']['peer_id']}/{data['service']['name']}"
-    on_behalf = f" on behalf of {data['delegator']['peer_id']}" if "delegator" in data else ""
-    if "directory" in data:
-        return f"publish {service} at {data['directory']['peer_id']}{on_behalf}"
-    return f"{data['outway']['peer_id']} may use {service}{on_behalf}"
-
-
 def _waiting_for(contract: dict[str, Any]) -> str:
     if contract["state"] != "PROPOSED":
         return ""
     return ", ".join(contract["missing_accepts"])
-
-
-def _short(content_hash: str) -> str:
-    return _characters(content_hash)[:_SHORT]
-
-
-def _characters(content_hash: str) -> str:
-    """What is after the last $, without a dash at its beginning: on a command line that would be an option."""
-    return content_hash.rpartition("$")[2].lstrip("-")

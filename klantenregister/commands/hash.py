@@ -37,6 +37,9 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser.add_argument(
         "--profile", choices=[profile.value for profile in HashProfile], help="only this one, whatever the fsc_version"
     )
+    parser.add_argument(
+        "--expect", metavar="HASH", help="tell which profile gives this content or grant hash; fails when none does"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.set_defaults(run=run)
 
@@ -54,8 +57,9 @@ def run(args: argparse.Namespace) -> int:
         raise Failed(f"{path} cannot be read: {error.strerror}") from error
     except FscError as error:
         raise Failed(f"{path} cannot be hashed: {error.message}") from error
-    sys.stdout.write(_as_json(hashes) if args.json else _as_text(contract, hashes))
-    return 0
+    matching = None if args.expect is None else _matching(hashes, args.expect)
+    sys.stdout.write(_as_json(hashes, matching) if args.json else _as_text(contract, hashes, matching))
+    return 1 if matching == [] else 0
 
 
 def _content(document: JsonObject) -> object:
@@ -77,17 +81,32 @@ def _compute(contract: ParsedContract, profile: str | None) -> Sequence[Contract
     return hashes
 
 
-def _as_json(hashes: Sequence[ContractHashes]) -> str:
+def _matching(hashes: Sequence[ContractHashes], expected: str) -> list[JsonObject]:
+    """Where the expected hash is found: the profile and what it is the hash of."""
+    found: list[JsonObject] = []
+    for one in hashes:
+        named = {"content": one.content_hash} | {f"grant {index}": two for index, two in enumerate(one.grant_hashes)}
+        found += [{"profile": one.profile, "of": name} for name, known in named.items() if known == expected]
+    return found
+
+
+def _as_json(hashes: Sequence[ContractHashes], matching: list[JsonObject] | None) -> str:
     found = [
         {"profile": one.profile, "content_hash": one.content_hash, "grant_hashes": one.grant_hashes} for one in hashes
     ]
-    return json.dumps({"hashes": found}, indent=2) + "\n"
+    document: JsonObject = {"hashes": found}
+    if matching is not None:
+        document["matching"] = matching
+    return json.dumps(document, indent=2) + "\n"
 
 
-def _as_text(contract: ParsedContract, hashes: Sequence[ContractHashes]) -> str:
+def _as_text(contract: ParsedContract, hashes: Sequence[ContractHashes], matching: list[JsonObject] | None) -> str:
     lines = []
     for one in hashes:
         lines += [f"profile {one.profile}", f"  content  {one.content_hash}"]
         for index, (grant, grant_hash) in enumerate(zip(contract.content.grants, one.grant_hashes, strict=True)):
             lines.append(f"  grant {index}  {grant_hash}  {grant.kind.type_name}")
+    if matching is not None:
+        lines += [f"expected: the hash of {one['of']} by profile {one['profile']}" for one in matching]
+        lines += [] if matching else ["expected: no profile gives this hash"]
     return "\n".join(lines) + "\n"

@@ -1,9 +1,15 @@
-"""`klantenregister peers`: the Peers that a tenant knows."""
+"""`klantenregister peers`: the Peers that a tenant knows, the profile of their contracts, the version that they tell.
+
+A Peer with which contracts will fail, because it speaks no hash profile that the Group allows, has a line of its own.
+"""
 
 import argparse
+from typing import Any
 
 from klantenregister.admin_client import add_options, client_of
-from klantenregister.printing import instant, print_json, print_table
+from klantenregister.printing import instant, print_json, print_lines, print_table
+
+_HEADINGS = ("PEER ID", "NAME", "MANAGER", "PROFILE", "VERSION", "KNOWN SINCE")
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -27,6 +33,19 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(found)
         return 0
-    rows = [(one["peer_id"], one["name"], one["manager_address"], instant(one["first_seen_at"])) for one in found]
-    print_table(("PEER ID", "NAME", "MANAGER", "KNOWN SINCE"), rows, empty="No Peers are known yet.")
+    print_table(_HEADINGS, [_row(one) for one in found], empty="No Peers are known yet.")
+    print_lines(
+        f"Peer {one['peer_id']} ({one['name']}): {one['version_problem']}" for one in found if one["version_problem"]
+    )
     return 0
+
+
+def _row(peer: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        peer["peer_id"],
+        peer["name"],
+        peer["manager_address"],
+        peer["hash_profile"] or "-",
+        peer["fsc_version"] or "-",
+        instant(peer["first_seen_at"]),
+    )

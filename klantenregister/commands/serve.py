@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     seen = fingerprint(arguments.config, settings)
     check_before_start(settings)
     log_to_stderr()
-    uvloop.run(_serve(arguments.config, settings, seen, arguments.roles))
+    uvloop.run(_serve(arguments.config.absolute(), settings, seen, arguments.roles))
     return 0
 
 
@@ -74,7 +74,7 @@ async def _serve(config: Path, settings: Settings, seen: Fingerprint, roles: fro
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, reload.set)
-    async with running(settings, SystemClock(), roles) as installation:
+    async with running(settings, SystemClock(), roles, config=config) as installation:
         watching = installation.tasks.create_task(reload_when_changed(installation, config, reload, seen))
         slugs = [tenant.slug for tenant in settings.tenants]
         _log.info("serving", extra={"roles": sorted(roles), "tenants": slugs, "version": __version__})

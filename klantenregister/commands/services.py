@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from klantenregister.admin_client import add_options, client_of
-from klantenregister.printing import print_json, print_lines, print_table
+from klantenregister.printing import print_json, print_lines, print_table, printable
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -26,6 +26,9 @@ def run(arguments: argparse.Namespace) -> int:
     print_lines([""])
     listed = [(one["name"], one["peer"]["id"], one["peer"]["name"], one["directory"]) for one in found["listed"]]
     print_table(("LISTED", "PEER ID", "PEER", "DIRECTORY"), listed, empty="The Directories list no services.")
-    for problem in found["problems"]:
-        sys.stderr.write(f"klantenregister: {problem}\n")
+    differing = [
+        f"Peer {one['peer_id']} ({one['name']}): {one['version_problem']}" for one in found["version_problems"]
+    ]
+    for problem in (*differing, *found["problems"]):
+        sys.stderr.write(f"klantenregister: {printable(problem)}\n")
     return 1 if found["problems"] else 0

@@ -23,7 +23,7 @@ from certs.errors import (
 from certs.handshake import GroupContext, KnownIssuers, PeerContext
 from certs.identity import PeerId, SubjectRule, describe
 from certs.issuing import DAY_S
-from certs.tls import client_context, load_pair, peer_of, server_context, sni_listener
+from certs.tls import client_context, context_of, load_pair, peer_of, server_context, sni_listener
 from certs.trust import MAX_INTERMEDIATES, RevocationMode, TrustStore
 from clock import FixedClock
 from tests.certs.conftest import CONSUMER_ID, PROVIDER_ID
@@ -70,8 +70,12 @@ class TestRefusals:
     ) -> None:
         twice = [x509.NameAttribute(NameOID.SERIAL_NUMBER, PROVIDER_ID)]
         pair = authority.issue(peer_id=CONSUMER_ID, name="Peer", dns_names=["a.test"], extra_subject=twice)
-        client = plain_client(pair, trust.anchors_pem(), version)
-        assert isinstance(refused_by_server(Ends(server, client, NAME)), InvalidSubject)
+        ends = Ends(server, plain_client(pair, trust.anchors_pem(), version), NAME)
+        ends.shake()
+        assert ends.server.peer is None
+        with pytest.raises(InvalidSubject, match="2 times"):
+            peer_of(ends.server)
+        assert context_of(ends.server) is server
 
     def test_a_revoked_certificate(
         self, provider: KeyPair, clock: FixedClock, now: int, version: ssl.TLSVersion

@@ -297,3 +297,26 @@ class TestStatus:
         store.verify_chain(pair.certificate, pair.chain[1:], now=now)
         assert store.revocation_status(now) == (missing, RevocationStatus(ca, CrlState.STALE, now - 5))
         assert store.revocation_status(now - 5) == (missing, RevocationStatus(ca, CrlState.CURRENT, now - 5))
+
+
+class TestChainsSeenBefore:
+    def test_a_chain_is_refused_again_once_it_has_expired(self, own: DevelopmentAuthority, now: int) -> None:
+        pair, trust = issue(own, days=1), trust_in(own)
+        chain = trust.verify_chain(pair.chain[0], pair.chain[1:], now=now)
+        assert trust.verify_chain(pair.chain[0], pair.chain[1:], now=now) == chain
+        with pytest.raises(CertificateExpired):
+            trust.verify_chain(pair.chain[0], pair.chain[1:], now=now + 2 * DAY_S)
+
+    def test_revocation_is_looked_at_every_time(self, own: DevelopmentAuthority, now: int) -> None:
+        pair = issue(own)
+        own.revoke(pair.certificate)
+        trust = trust_in(own, RevocationMode.SOFT, own.crl_pem())
+        for _ in range(2):
+            with pytest.raises(CertificateRevoked):
+                trust.verify_chain(pair.chain[0], pair.chain[1:], now=now)
+
+    def test_a_chain_counts_with_the_issuers_it_was_verified_with(self, own: DevelopmentAuthority, now: int) -> None:
+        pair, trust = issue(own), trust_in(own)
+        trust.verify_chain(pair.chain[0], pair.chain[1:], now=now)
+        with pytest.raises(UntrustedCertificate):
+            trust.verify_chain(pair.chain[0], (), now=now)

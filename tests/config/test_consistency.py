@@ -8,6 +8,9 @@ from config.settings import Settings
 from tests.config.samples import document, other_tenant, settings, tenant
 
 DIRECTORY = {"peer_id": "00000001823288444000", "manager_address": "https://manager.voorbeeld.example.test:8443"}
+OFFERED = {"peer_id": "00000001950428139000", "name": "brp"}
+CONNECTION = {"name": "brp", "service": OFFERED}
+SERVICE = {"name": "brp", "upstream": "http://127.0.0.1:9"}
 ONE_LISTENER = {"manager": "0.0.0.0:443", "inway": "0.0.0.0:443"}
 
 
@@ -19,6 +22,12 @@ def findings(value: Settings) -> dict[str, str]:
     "value",
     [
         settings(tenant(), other_tenant()),
+        settings(
+            tenant(
+                connections=[{"name": "brp", "service": {**OFFERED, "delegator": "abc"}, "delegator": "abc"}],
+                services=[{**SERVICE, "delegator": "abc"}],
+            )
+        ),
         settings(tenant(manager_address="https://manager.voorbeeld.example.test:443")),
         settings(tenant(inway_address="https://manager.voorbeeld.example.test:443")),
         settings(listen=ONE_LISTENER),
@@ -123,6 +132,21 @@ def test_what_is_consistent_has_no_findings(value: Settings) -> None:
                 tenant(connections=[{"name": "self", "service": {"peer_id": "00000001823288444000", "name": "brp"}}])
             ),
             "tenants[0].connections[0].service.peer_id",
+            "is the tenant itself",
+        ),
+        (
+            settings(tenant(connections=[{**CONNECTION, "delegator": "00000001823288444000"}])),
+            "tenants[0].connections[0].delegator",
+            "is the tenant itself",
+        ),
+        (
+            settings(tenant(connections=[{**CONNECTION, "service": {**OFFERED, "delegator": OFFERED["peer_id"]}}])),
+            "tenants[0].connections[0].service.delegator",
+            "is the provider itself",
+        ),
+        (
+            settings(tenant(services=[{**SERVICE, "delegator": "00000001823288444000"}])),
+            "tenants[0].services[0].delegator",
             "is the tenant itself",
         ),
         (

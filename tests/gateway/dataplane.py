@@ -30,6 +30,7 @@ from gateway.fsc.names import GrantHash, InwayAddress, ManagerAddress, ServiceNa
 from gateway.fsc.signature import SignatureType
 from gateway.fsc.token import issue_token
 from gateway.http.client import PeerClient, new_session
+from gateway.http.json_client import JsonClient
 from gateway.http.listener import ProtocolFactory, listen_tls
 from gateway.inway.handler import inway_app
 from gateway.manager.tokens import answer_token_request
@@ -37,6 +38,7 @@ from gateway.outway import handler
 from gateway.relay.http import SERVER_OPTIONS, HttpUpstream
 from gateway.relay.upstream import Upstream
 from gateway.state import contract_store, own_certificates, peers
+from gateway.state.announced import AnnouncedAddress
 from gateway.state.contract_store import ContractStore
 from gateway.state.contracts import ContractRecord
 from gateway.state.local_peer import LocalPeer
@@ -279,8 +281,10 @@ async def _local_peer(
         tenant,
         contracts=ContractStore(store, clock.now),
         peers=PeerBook(store),
+        announced=AnnouncedAddress(store),
         certificates=certificates,
         client=PeerClient(session, outgoing, timeout_s=5, max_body_bytes=2**20),
+        json_client=JsonClient(session),
         log=TransactionLog(log.for_tenant(tenant.peer_id, TRANSACTIONS)),
         clock=clock,
         outgoing_context=outgoing,

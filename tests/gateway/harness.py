@@ -70,6 +70,7 @@ SERVICE = ServiceName("klantinteracties")
 RULE = SubjectRule()
 DAY_S = 86_400
 MAX_BODY_BYTES = 100_000
+LIMITS = LimitsSettings(max_body_bytes=MAX_BODY_BYTES)
 
 _MANAGERS = frozenset({Role.MANAGER})
 
@@ -360,11 +361,17 @@ class ForeignPeer:
         url = f"{manager.tenant.manager_address}/v1/token"
         return await self.call("POST", url, headers=headers, data=form.encode())
 
+    def asked(self, path: str) -> int:
+        """How often we were asked for this path."""
+        return sum(one.path == path for one in self.received)
+
+    def signatures_received(self) -> list[Received]:
+        """The requests that brought us a signature."""
+        return [one for one in self.received if one.path.startswith("/v1/contracts") and one.method != "GET"]
+
     def contracts_received(self) -> list[tuple[str, str]]:
         """Which signatures were brought to us: method and last part of the path."""
-        return [
-            (one.method, one.path.rsplit("/", 1)[-1]) for one in self.received if one.path.startswith("/v1/contracts")
-        ]
+        return [(one.method, one.path.rsplit("/", 1)[-1]) for one in self.signatures_received()]
 
     def _headers(self) -> dict[str, str]:
         return {"Fsc-Manager-Address": self.address}
@@ -450,7 +457,7 @@ async def open_stores(stores: Stores) -> None:
 
 
 @contextlib.asynccontextmanager
-async def federation(stores: Stores | None = None) -> AsyncIterator[Federation]:
+async def federation(stores: Stores | None = None, limits: LimitsSettings = LIMITS) -> AsyncIterator[Federation]:
     """A Group whose hosted Managers listen on one port, as long as the context is open."""
     async with contextlib.AsyncExitStack() as stack:
         peers, services = [
@@ -458,7 +465,9 @@ async def federation(stores: Stores | None = None) -> AsyncIterator[Federation]:
         ]
         hosts = Hosts()
         runner = web.AppRunner(
-            manager_app(hosts.manager_of, max_body_bytes=MAX_BODY_BYTES), access_log=None, shutdown_timeout=0.1
+            manager_app(hosts.manager_of, limits, TimeoutSettings()),
+            access_log=None,
+            shutdown_timeout=0.1,
         )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)

@@ -1,6 +1,7 @@
 """What Peers bring to a connection: keys and certificates, signed contracts, tokens."""
 
 import os
+from dataclasses import replace
 from functools import cache
 from uuid import UUID
 
@@ -31,6 +32,7 @@ from gateway.fsc.profile import HashProfile
 from gateway.fsc.signature import SignaturePayload, SignatureType, sign_contract
 from gateway.fsc.uuid7 import RANDOM_BYTES, make_uuid7
 from gateway.state.contracts import ContractRecord
+from gateway.state.local_peer import LocalPeer
 
 PROVIDER = PeerId("00000000000000000001")
 CONSUMER = PeerId("00000000000000000002")
@@ -139,6 +141,11 @@ def with_signature(record: ContractRecord, peer_id: PeerId, kind: SignatureType,
     pair = key_pair(peer_id)
     payload = SignaturePayload(record.content_hash, kind, now)
     return record.with_signature(kind, peer_id, sign_contract(payload, pair.private_key, pair.thumbprint))
+
+
+async def only_raw_bytes(peer: LocalPeer, record: ContractRecord) -> None:
+    """From here on `peer` knows the Grants of the Contract by their hashes under the second profile alone."""
+    await peer.contracts.update(record.content_hash, lambda one: replace(one, hashes=one.hashes[1:]))
 
 
 def valid_claims(record: ContractRecord, *, audience: str, now: int) -> Claims:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.documents import AnyElement, Collection, Documents, Eq, Put, Query
+from storage import sqlite_query
+from storage.documents import AnyElement, Collection, Documents, Eq, Put, Query, Sort
 from storage.errors import StoreUnavailable
 from storage.group_commit import QueueLimits
 from storage.sqlite_documents import SqliteDocuments
@@ -213,3 +214,26 @@ async def test_close_leaves_no_thread_and_no_second_file(path: Path, store: Sqli
     await store.close()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("sqlite")]
     assert os.listdir(path.parent) == ["x.db"]
+
+
+@pytest.mark.parametrize("descending", [False, True])
+async def test_a_crowd_is_listed_as_a_few_are(
+    notes: Documents, descending: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bodies = [{"number": number // 3 or None, "tags": [number % 2, "all"]} for number in range(40)]
+    await notes.put_many([Put(NOTES, str(number), body) for number, body in enumerate(bodies)])
+    where = (AnyElement("tags", (0, 1)), AnyElement("tags", (1,)))
+
+    async def listed() -> list[str]:
+        ids, cursor = [], ""
+        while True:
+            page = await notes.find(NOTES, Query(where, Sort("number", descending=descending), limit=7, cursor=cursor))
+            ids += [one.id for one in page.documents]
+            cursor = page.next_cursor
+            if not cursor:
+                return ids
+
+    few = await listed()
+    monkeypatch.setattr(sqlite_query, "CROWD", 20)
+    assert await listed() == few
+    assert len(few) == 20

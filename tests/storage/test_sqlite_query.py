@@ -8,7 +8,17 @@ from storage.documents import AnyElement, AnyOf, Collection, Condition, Contains
 from storage.matching import contains_folded
 from storage.paging import DocumentPosition
 from storage.sqlite_connection import SqliteFile
-from storage.sqlite_query import CONTAINS_FUNCTION, Sql, any_of, count_sql, documents_sql, one_of, page_sql
+from storage.sqlite_query import (
+    CONTAINS_FUNCTION,
+    CROWD,
+    Sql,
+    any_of,
+    count_sql,
+    crowd_sql,
+    documents_sql,
+    one_of,
+    page_sql,
+)
 from storage.sqlite_schema import LAYOUT, extend_schema, insert_elements
 from storage.sqlite_writer import analyse
 
@@ -163,3 +173,33 @@ def test_no_value_becomes_part_of_the_text() -> None:
     for sql in page_sql(hostile, PEOPLE, Query(conditions, Sort("bsn")), DocumentPosition(hostile, hostile)):
         assert "DROP" not in sql.text
         assert sql.text.count("?") == len(sql.values) + 2
+
+
+@pytest.mark.parametrize("sort", SORTS[1:], ids=repr)
+@pytest.mark.parametrize("position", POSITIONS, ids=repr)
+def test_a_page_of_a_crowd_is_found_along_the_index_of_its_order(
+    connection: sqlite3.Connection, sort: Sort, position: DocumentPosition | None
+) -> None:
+    for sql in page_sql("t", PEOPLE, Query((AnyElement("tags", (1,)),), sort), position, in_passing=True):
+        steps = plan(connection, sql, 101, 0)
+        assert_no_scan(steps)
+        assert f"COVERING INDEX index:people:{sort.field}" in " ".join(steps)
+        assert [step for step in steps if "TEMP B-TREE" in step] == steps[-1:]
+
+
+def test_a_crowd_is_told_from_a_few(connection: sqlite3.Connection) -> None:
+    few, everybody = AnyElement("tags", (1,)), AnyElement("tags", tuple(range(CROWD)))
+    everything = count_sql("t", PEOPLE, ())
+    filled = connection.execute(everything.text, everything.values).fetchone()[0] >= CROWD
+
+    def is_crowd(*where: Condition) -> bool:
+        sql = crowd_sql("t", PEOPLE, Query(where, Sort("at")))
+        assert sql is not None
+        return bool(connection.execute(sql.text, sql.values).fetchone()[0])
+
+    assert is_crowd(everybody) is filled
+    assert is_crowd(everybody, everybody) is filled
+    assert not is_crowd(few)
+    assert not is_crowd(everybody, few)
+    assert crowd_sql("t", PEOPLE, Query((everybody,))) is None
+    assert crowd_sql("t", PEOPLE, Query((Eq("bsn", "1"),), Sort("at"))) is None

@@ -1,5 +1,6 @@
 import sqlite3
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -180,3 +181,25 @@ def test_an_analysis_that_fails_harms_nothing(
     look.execute("ROLLBACK")
     connection.execute("BEGIN IMMEDIATE")
     connection.close()
+
+
+def test_elements_follow_the_document_whoever_wrote_it_last(
+    file: SqliteFile, writer: DocumentWriter, look: sqlite3.Connection
+) -> None:
+    table = extend_schema(look, [NEW])["things"]
+    other = DocumentWriter(file, {"things": table}, busy_timeout_s=1)
+
+    def write(by: DocumentWriter, tags: list[str], revision: str, expected: str | None) -> list[str]:
+        row = put(table, "a", "{}", {"tags": tags}, None if expected is None else Revision(expected))
+        assert by.commit([(replace(row, revision=Revision(revision)),)]) == [None]
+        return [one for (one,) in look.execute(f"SELECT value FROM {side_table('things', 'tags')} ORDER BY value")]
+
+    assert write(writer, ["x", "y"], "1", None) == ["x", "y"]
+    assert write(writer, ["x", "y"], "2", "1") == ["x", "y"]
+    assert write(other, ["z"], "3", "2") == ["z"]
+    assert write(writer, ["x", "y"], "4", "3") == ["x", "y"]
+    assert write(writer, [], "5", "4") == []
+    assert writer.commit([(RowDelete(table, "t", "a", Revision("5")),)]) == [None]
+    assert write(writer, [], "6", None) == []
+    assert write(writer, ["x"], "7", "6") == ["x"]
+    other.close()

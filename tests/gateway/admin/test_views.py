@@ -1,13 +1,13 @@
-"""What a person sees of Contracts, Peers and tenants."""
+"""What a person sees of Contracts and tenants."""
 
-from certs.identity import PeerName
-from gateway.admin.views import contract_view, peer_view, tenant_view
+from gateway.admin.views import contract_view, decision_view, tenant_view
 from gateway.fsc.contract import parse_contract_content
 from gateway.fsc.hashes import compute_all
 from gateway.fsc.profile import HashProfile
 from gateway.fsc.signature import SignatureType
+from gateway.manager.desired import Action, Decision
 from gateway.state.contracts import ContractRecord, DeliveryAction
-from gateway.state.peers import KnownPeer
+from gateway.state.declared import Wanted
 from tests.gateway.harness import (
     CONSUMER,
     OTHER,
@@ -59,14 +59,8 @@ def test_the_state_is_that_of_the_moment() -> None:
     assert contract_view(record, now=record.content.not_after)["state"] == "EXPIRED"
 
 
-def test_a_peer_and_a_tenant_in_short() -> None:
+def test_a_tenant_in_short() -> None:
     tenant = make_tenant(PROVIDER, key_pairs=(PAIR,))
-    assert peer_view(KnownPeer(OTHER, PeerName("Other"), tenant.manager_address, 5)) == {
-        "peer_id": OTHER,
-        "name": "Other",
-        "manager_address": tenant.manager_address,
-        "first_seen_at": 5,
-    }
     assert tenant_view(tenant) == {
         "slug": tenant.slug,
         "peer_id": PROVIDER,
@@ -76,3 +70,34 @@ def test_a_peer_and_a_tenant_in_short() -> None:
         "inway_address": tenant.inway_address,
         "group_id": "fsc.example.test",
     }
+
+
+def test_a_decision_tells_what_there_is_and_what_is_done() -> None:
+    grant = connection(PAIR, CONSUMER, PROVIDER)
+    parsed = parse_contract_content(make_content(grant, now=NOW))
+    record = ContractRecord(parsed, compute_all(parsed, (HashProfile.FSC_2_0,)), made_for="connection brp")
+    accepted = record.with_signature(SignatureType.ACCEPT, CONSUMER, "secret.jws.here")
+    refused = accepted.with_signature(SignatureType.REJECT, PROVIDER, "secret.jws.here")
+    wanted = Wanted("connection brp", grant, 60)
+    view = decision_view(
+        Decision("connection brp", Action.REFUSED, wanted, refused, outgoing=(accepted,), duplicates=(accepted,)),
+        now=NOW,
+    )
+    assert (view["declaration"], view["action"], view["settled"], view["in_use"]) == (
+        "connection brp",
+        "refused",
+        False,
+        False,
+    )
+    assert view["contract"] == {
+        "content_hash": record.content_hash,
+        "state": "REJECTED",
+        "not_after": record.content.not_after,
+        "waits_for": [PROVIDER],
+        "ended_by": [PROVIDER],
+    }
+    assert view["grant"]["service"]["name"] == grant.service_name
+    assert [one["ended_by"] for one in (*view["revoked_later"], *view["duplicates"])] == [[], []]
+    assert "secret.jws.here" not in str(view)
+    gone = decision_view(Decision("connection brp", Action.REVOKE, ended=(accepted,)), now=NOW)
+    assert (gone["grant"], gone["contract"], len(gone["revoked"])) == (None, None, 1)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import InvalidContract
-from gateway.fsc.build import grant_data
+from gateway.fsc.build import grant_data, has_form
 from gateway.fsc.contract import parse_contract_content
 from gateway.fsc.grants import DomainNameIdentification, Grant
 from gateway.fsc.profile import HashProfile
@@ -72,3 +72,11 @@ def test_a_domain_name_is_written_in_the_shape_of_2_0_only() -> None:
     for profile in (HashProfile.FSC_DEVELOP, HashProfile.FSC_1_1):
         with pytest.raises(InvalidContract, match="use a public key thumbprint"):
             grant_data(grant, profile)
+
+
+@pytest.mark.parametrize("profile", HashProfile)
+def test_only_2_0_has_a_form_for_an_outway_by_domain_name(profile: HashProfile) -> None:
+    by_name = samples.connection(DomainNameIdentification(domain_name="outway.example.nl"))
+    assert has_form(by_name, profile) is (profile.fsc_version is not None)
+    assert has_form(samples.connection(), profile)
+    assert has_form(samples.publication(), profile)

@@ -20,7 +20,15 @@ from gateway.errors import (
 )
 from gateway.fsc.contract import ParsedContract, parse_contract_content
 from gateway.fsc.grants import DomainNameIdentification, Grant
-from gateway.fsc.hashes import check_path_hash, compute_all, compute_hashes, grant_aliases, match_profile
+from gateway.fsc.hashes import (
+    check_path_hash,
+    compute_all,
+    compute_hashes,
+    explain_mismatch,
+    grant_aliases,
+    match_profile,
+    signed_under,
+)
 from gateway.fsc.jcs import canonicalise, parse_json
 from gateway.fsc.profile import HashProfile
 from tests.gateway.fsc import samples
@@ -217,3 +225,27 @@ def test_a_hash_by_another_algorithm_is_refused_by_name() -> None:
 def test_the_refusal_says_when_no_profile_applies() -> None:
     with pytest.raises(SignatureContractContentHashMismatch, match="no allowed profile"):
         match_profile((), "$1$1$abc")
+
+
+def test_a_mismatch_names_the_profile_that_is_not_allowed() -> None:
+    parsed = samples.contract(profile=HashProfile.FSC_DEVELOP)
+    by_1_1 = compute_hashes(parsed, HashProfile.FSC_1_1).content_hash
+    text = explain_mismatch(parsed, by_1_1, [HashProfile.FSC_2_0, HashProfile.FSC_DEVELOP])
+    assert "by profile fsc-1.1, which this Group does not allow" in text
+    assert "group.hash_profiles" in text
+
+
+def test_a_mismatch_with_every_profile_says_what_is_allowed() -> None:
+    text = explain_mismatch(samples.contract(), "$1$1$" + "A" * 86, ALL)
+    assert text.startswith("this Group allows fsc-2.0 (fsc_version 2.0.0) or ")
+
+
+@given(st.permutations(ALL), st.sampled_from(ALL))
+def test_the_hashes_that_are_signed_come_first_and_the_others_keep_their_order(
+    order: list[HashProfile], signed: HashProfile
+) -> None:
+    parsed = samples.contract(profile=HashProfile.FSC_DEVELOP)
+    hashes = [compute_hashes(parsed, profile) for profile in order]
+    arranged = signed_under(hashes, signed)
+    assert arranged[0].profile is signed
+    assert list(arranged[1:]) == [one for one in hashes if one.profile is not signed]

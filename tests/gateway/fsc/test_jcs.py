@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import rfc8785
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.errors import InvalidRequest
-from gateway.fsc.jcs import MAX_NUMBER, canonicalise, json_pointer, parse_json
+from gateway.fsc.jcs import MAX_CONTAINERS, MAX_MEMBERS, MAX_NUMBER, canonicalise, json_pointer, parse_json
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "jcs_numbers.json").read_text())["numbers"]
 
@@ -73,6 +74,26 @@ def test_the_deepest_that_is_allowed() -> None:
     assert parse_json(b'{"a":{}}', max_depth=2) == {"a": {}}
     with pytest.raises(InvalidRequest, match="deeper than 2 levels at '/a/0'"):
         parse_json(b'{"a":[[]]}', max_depth=2)
+
+
+def test_a_list_is_as_long_as_the_caller_allows_wherever_it_stands() -> None:
+    assert parse_json(b'{"a": [1, 2, {"b": [3, 4, 5]}]}', max_items=3)
+    for text in (b'{"a": [1, 2, 3]}', b'{"a": [{"b": [1, 2, 3]}]}', b'{"a": {"b": ["", "", ""]}}'):
+        with pytest.raises(InvalidRequest, match=r"has 3 items in the list at '/a.*; at most 2 are read"):
+            parse_json(text, max_items=2)
+    assert parse_json(b'{"a": 1, "b": 2, "c": 3}', max_items=2)
+
+
+@pytest.mark.parametrize(
+    ("item", "most"), [(b"{},", MAX_CONTAINERS), (b"[],", MAX_CONTAINERS), (b"1,", MAX_MEMBERS), (b'"",', MAX_MEMBERS)]
+)
+def test_what_would_take_memory_out_of_proportion_is_refused_unread(item: bytes, most: int) -> None:
+    with pytest.raises(InvalidRequest, match=f"more than {most} "):
+        parse_json(b'{"a":[' + item * (most + 1) + b"0]")  # not even JSON: that is not looked at
+
+
+def test_commas_in_a_text_are_no_list() -> None:
+    assert parse_json(b'{"a":"' + b"," * MAX_MEMBERS + b'"}')
 
 
 def test_the_refusal_does_not_repeat_an_endless_name() -> None:
@@ -167,3 +188,8 @@ def test_no_input_makes_the_parser_fail_otherwise(data: bytes) -> None:
     except InvalidRequest:
         return
     assert parse_json(canonicalise(parsed)) == parsed
+
+
+@given(objects)
+def test_the_fast_way_spells_as_the_library_does(value: dict[str, Any]) -> None:
+    assert canonicalise(value) == rfc8785.dumps(value)

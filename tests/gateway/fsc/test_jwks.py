@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certs.thumbprint import CertificateThumbprint, certificate_thumbprint
-from gateway.fsc.jwks import MAX_KEYS, build_jwks, find_chain, jwk_of
+from gateway.fsc.jwks import MAX_KEYS, build_jwks, find_chain, jwk_of, published_chains
 from gateway.fsc.jws import UnusableKey
 from tests.gateway.fsc.samples import SigningKey, certificate, ec_key, rsa_key
 
@@ -75,6 +75,14 @@ def test_a_chain_is_found_by_the_certificate_itself() -> None:
     jwks = json.loads(json.dumps(build_jwks([(certificate(rsa_key()),), CHAIN])))
     assert find_chain(jwks, THUMBPRINT) == (LEAF, INTERMEDIATE)
     assert find_chain(jwks, certificate_thumbprint(INTERMEDIATE)) is None
+
+
+def test_every_chain_that_can_be_read_is_listed() -> None:
+    jwks = build_jwks([CHAIN, (ROOT,)])
+    assert list(published_chains(jwks)) == [(LEAF, INTERMEDIATE), (ROOT,)]
+    junk: list[Any] = [None, {"x5c": ["AAAA"]}, {"x5c": []}, 7]
+    assert list(published_chains({"keys": [*junk, *jwks["keys"]]})) == [(LEAF, INTERMEDIATE), (ROOT,)]
+    assert len(list(published_chains({"keys": jwks["keys"] * MAX_KEYS}))) == MAX_KEYS
 
 
 def test_what_the_key_set_says_of_a_certificate_is_not_believed() -> None:

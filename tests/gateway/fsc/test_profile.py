@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.fsc.profile import HashProfile, profiles_for
+from gateway.fsc.profile import HashProfile, describe_profiles, not_allowed, profiles_for
 
 ALL = tuple(HashProfile)
 
@@ -20,3 +20,14 @@ def test_the_version_tells_the_generations_apart() -> None:
 def test_only_allowed_profiles_count_in_the_order_of_the_group() -> None:
     allowed = (HashProfile.FSC_1_1, HashProfile.FSC_2_0, HashProfile.FSC_DEVELOP)
     assert profiles_for(None, allowed) == (HashProfile.FSC_1_1, HashProfile.FSC_DEVELOP)
+
+
+def test_a_profile_is_described_with_the_version_of_its_contracts() -> None:
+    assert describe_profiles([HashProfile.FSC_1_1]) == "fsc-1.1 (no fsc_version)"
+    both = (HashProfile.FSC_2_0, HashProfile.FSC_DEVELOP)
+    assert describe_profiles(both) == "fsc-2.0 (fsc_version 2.0.0) or fsc-develop (no fsc_version)"
+
+
+def test_what_a_group_could_allow_too() -> None:
+    assert not_allowed(None, [HashProfile.FSC_2_0, HashProfile.FSC_1_1]) == (HashProfile.FSC_DEVELOP,)
+    assert not_allowed("2.0.0", ALL) == not_allowed("3.0.0", []) == ()

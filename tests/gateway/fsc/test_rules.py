@@ -58,21 +58,29 @@ def test_a_good_contract_passes(grants: list[Grant]) -> None:
     check_contract(samples.contract(*grants), replace(CONTEXT, caller_peer_id=submitter))
 
 
+ACCEPTED = "fsc-2.0 (fsc_version 2.0.0) or fsc-2.0-rawbytes (fsc_version 2.0.0)"
+
+
 @pytest.mark.parametrize("version", ["1.0.0", "", "2.0", "3.0.0"])
 def test_an_unknown_version_is_refused(version: str) -> None:
     error = refusal(changed(lambda c: c.update(fsc_version=version)))
     assert isinstance(error, errors.UnknownFscVersion)
-    assert error.message == f"/fsc_version is '{version}'; this Group accepts 2.0.0"
+    assert error.message == f"/fsc_version is '{version}'; this Group accepts {ACCEPTED}: send one of these"
 
 
 def test_a_content_without_version_takes_a_group_that_allows_an_older_profile() -> None:
     content = samples.content(profile=HashProfile.FSC_DEVELOP)
     error = refusal(content)
     assert isinstance(error, errors.UnknownFscVersion)
-    assert error.message == "/fsc_version is absent; this Group accepts 2.0.0"
+    assert error.message == (
+        f"/fsc_version is absent; this Group accepts {ACCEPTED}: send one of these, or have the receiving Peer add "
+        "fsc-develop (no fsc_version) or fsc-1.1 (no fsc_version) to group.hash_profiles"
+    )
     check_contract(parse_contract_content(content), replace(CONTEXT, profiles=(HashProfile.FSC_DEVELOP,)))
     older = replace(CONTEXT, profiles=(HashProfile.FSC_DEVELOP, HashProfile.FSC_1_1))
-    assert refusal(samples.content(), older).message.endswith("this Group accepts a content without it")
+    message = refusal(samples.content(), older).message
+    assert "this Group accepts fsc-develop (no fsc_version) or fsc-1.1 (no fsc_version)" in message
+    assert f"add {ACCEPTED} to group.hash_profiles" in message
 
 
 def test_another_hash_algorithm_is_refused() -> None:

@@ -329,6 +329,22 @@ def test_an_outway_refuses_a_token_that_it_did_not_ask_for(change: dict[str, Any
     assert problem in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"delegator_peer_id": STRANGER},
+        {"service_delegator_peer_id": STRANGER},
+        {"properties": {"other": 1}},
+        {"properties": None},
+    ],
+)
+def test_an_outway_goes_by_what_was_agreed_where_the_token_says_otherwise(change: dict[str, Any]) -> None:
+    agreed = {"key": "value"}
+    expected = replace(EXPECTED, grant=EXPECTED.grant.model_copy(update={"properties": agreed}))
+    claims, _ = inspect_token(token(replace(CLAIMS, **change)), expected, now=NOW)
+    assert claims == replace(CLAIMS, properties=agreed)
+
+
 @pytest.mark.parametrize("text", ["", "a.b.c", "not a token", "é"])
 def test_an_outway_refuses_what_is_no_token(text: str) -> None:
     with pytest.raises(TokenRequestFailed, match=r"^the access token that the Manager gave (is not|has)"):

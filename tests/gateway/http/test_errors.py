@@ -25,6 +25,7 @@ SECRET = "password=hunter2"
         (web.HTTPNotFound(text=SECRET), 404, "ERROR_CODE_NOT_FOUND"),
         (web.HTTPRequestEntityTooLarge(1, 2), 413, "ERROR_CODE_REQUEST_TOO_LARGE"),
         (web.RequestPayloadError(SECRET), 400, "ERROR_CODE_INVALID_REQUEST"),
+        (ConnectionResetError(SECRET), 400, "ERROR_CODE_INVALID_REQUEST"),
         (web.HTTPBadRequest(text=SECRET), 400, "ERROR_CODE_INVALID_REQUEST"),
         (ValueError(SECRET), 500, "ERROR_CODE_INTERNAL_ERROR"),
         (KeyError(SECRET), 500, "ERROR_CODE_INTERNAL_ERROR"),

@@ -12,7 +12,7 @@ from aiohttp import web
 from gateway.errors import ErrorDomain
 from gateway.http.errors import error_middleware
 from gateway.http.protocol import FscProtocol, ProblemProtocol
-from tests.gateway.harness import log_texts
+from tests.gateway.harness import eventually, log_texts
 
 TOKEN = b"Bearer eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiIxIn0.signature"
 
@@ -23,6 +23,7 @@ async def _answer(request: web.Request) -> web.StreamResponse:
         await response.prepare(request)
         await response.write(b"half")
         raise RuntimeError("in the middle")
+    await request.read()
     return web.Response(text="good")
 
 
@@ -96,6 +97,26 @@ async def test_what_is_too_long_is_refused(port: int, sent: bytes, caplog: pytes
     assert told(said) == (431, "ERROR_CODE_REQUEST_TOO_LARGE", "ERROR_DOMAIN_INWAY")
     assert b"eyJ" not in said
     assert "eyJ" not in log_texts(caplog.records)
+
+
+async def test_a_body_that_cannot_be_read_is_refused_once_and_is_no_fault_of_ours(
+    port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    sent = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}"
+    assert told(await ask(port, sent))[:2] == (400, "ERROR_CODE_INVALID_REQUEST")
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+async def test_a_caller_that_leaves_before_its_body_is_whole_is_no_fault_of_ours(
+    port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{")
+    await writer.drain()
+    writer.transport.abort()
+    await eventually(lambda: any(record.message == "request_refused" for record in caplog.records))
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 async def test_a_connection_that_was_good_is_answered_once_more_and_closed(port: int) -> None:

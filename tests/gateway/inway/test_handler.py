@@ -3,6 +3,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.x509.oid import NameOID
 
 from certs.authority import DevelopmentAuthority
 from clock import SystemClock
@@ -46,6 +48,16 @@ async def test_a_certificate_outside_the_group_does_not_get_through_the_handshak
 
     with pytest.raises((OSError, asyncio.IncompleteReadError)):  # alert, reset or end of file, as the moment has it
         await ask()
+    assert plane.service.received == []
+
+
+async def test_a_trusted_certificate_that_names_no_peer_is_denied(plane: DataPlane) -> None:
+    twice = [x509.NameAttribute(NameOID.SERIAL_NUMBER, STRANGER)]
+    pair = authority().issue(peer_id=CONSUMER, name="Peer", dns_names=["outway.example.test"], extra_subject=twice)
+    tls = plain_client(pair, authority().anchors_pem().decode())
+    async with connection(plane.tls_port, tls=tls, name=inway_name(PROVIDER)) as wire:
+        answer = await wire.ask(b"GET / HTTP/1.1\r\nHost: inway\r\n", plane.authorized(), b"\r\n")
+    assert refusal(answer, "INWAY") == INVALID
     assert plane.service.received == []
 
 

@@ -6,8 +6,21 @@ import ssl
 
 import aiohttp
 import pytest
+from cryptography import x509
+from cryptography.x509.oid import NameOID
 
-from tests.gateway.harness import CONSUMER, PROVIDER, Federation, ForeignPeer, key_pair, strange_authority
+from tests.certs.wire import VERSIONS, plain_client
+from tests.gateway.harness import (
+    CONSUMER,
+    FOREIGN,
+    OTHER,
+    PROVIDER,
+    Federation,
+    ForeignPeer,
+    authority,
+    key_pair,
+    strange_authority,
+)
 
 
 @pytest.mark.parametrize(
@@ -91,6 +104,20 @@ async def test_a_caller_without_a_certificate_never_gets_to_a_path(group: Federa
     with pytest.raises(aiohttp.ClientError):
         async with group.sessions.peers.get(f"{hosted.peer.tenant.manager_address}/v1/peer", ssl=context):
             pass
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_trusted_certificate_that_names_no_peer_is_told_so(group: Federation, version: ssl.TLSVersion) -> None:
+    hosted = await group.host()
+    twice = [x509.NameAttribute(NameOID.SERIAL_NUMBER, FOREIGN)]
+    pair = authority().issue(peer_id=OTHER, name="Peer", dns_names=["a.test"], extra_subject=twice)
+    tls = plain_client(pair, authority().anchors_pem().decode(), version)
+    foreign = await group.foreign(listen=False)
+    foreign.context = tls
+    for answer in (await foreign.get(hosted.peer, "/peer"), await foreign.announce(hosted.peer)):
+        assert answer.refusal == (400, "ERROR_CODE_PEER_CERTIFICATE_VERIFICATION_FAILED")
+        assert "2 times" in answer.json["message"]
+    assert await hosted.peer.peers.get(FOREIGN) is None
 
 
 async def _raw(group: Federation, foreign: ForeignPeer, sent: bytes) -> tuple[bytes, bytes]:

@@ -21,6 +21,7 @@ from storage.memory import MemoryDocuments
 from tests.gateway.harness import (
     DAY_S,
     FOREIGN,
+    OTHER,
     PROVIDER,
     SERVICE,
     Federation,
@@ -237,3 +238,107 @@ async def test_an_offer_comes_back_as_the_very_same_contract(hosted: HostedPeer,
     assert present is not None
     assert present.state(now) is ContractState.VALID
     assert [one.action for one in present.deliveries] == [DeliveryAction.SUBMIT]
+
+
+# -- the same again, later
+
+
+async def test_what_we_hold_is_confirmed_again_though_the_clock_would_refuse_it_now(
+    hosted: HostedPeer, foreign: ForeignPeer
+) -> None:
+    """The sender did not hear our answer, for as long as the Contract lasted."""
+    content = await received(hosted, foreign, valid_s=120)
+    before = await record_of(hosted.peer, content)
+    jws = before.signatures[ACCEPT][FOREIGN]
+    foreign.clock.advance(DAY_S)
+    assert (await foreign.submit(hosted.peer, content, jws)).status == 201
+    assert (await foreign.put(hosted.peer, content, ACCEPT, jws)).status == 201
+    assert await record_of(hosted.peer, content) == before
+
+
+async def test_what_we_hold_is_confirmed_again_when_our_clock_was_set_back(
+    hosted: HostedPeer, foreign: ForeignPeer
+) -> None:
+    content = await received(hosted, foreign)
+    jws = (await record_of(hosted.peer, content)).signatures[ACCEPT][FOREIGN]
+    foreign.clock.advance(-1000)
+    assert (await foreign.submit(hosted.peer, content, jws)).status == 201
+    unknown = make_content(connection(foreign.pair, FOREIGN, PROVIDER), now=foreign.clock.now() + 1000)
+    assert (await foreign.submit(hosted.peer, unknown)).refusal == (422, "ERROR_CODE_INVALID_CONTRACT")
+
+
+@pytest.mark.parametrize("kind", [REJECT, REVOKE])
+async def test_the_end_of_an_expired_contract_is_stored(
+    hosted: HostedPeer, foreign: ForeignPeer, kind: SignatureType
+) -> None:
+    content = await received(hosted, foreign, valid_s=120)
+    foreign.clock.advance(DAY_S)
+    assert (await foreign.put(hosted.peer, content, kind)).status == 201
+    assert (await record_of(hosted.peer, content)).signers(kind) == {FOREIGN}
+
+
+async def test_an_expired_contract_that_we_do_not_hold_is_refused(hosted: HostedPeer, foreign: ForeignPeer) -> None:
+    content = make_content(connection(foreign.pair, FOREIGN, PROVIDER), now=foreign.clock.now(), valid_s=120)
+    foreign.clock.advance(DAY_S)
+    for kind in SignatureType:
+        assert (await foreign.put(hosted.peer, content, kind)).refusal == (422, "ERROR_CODE_INVALID_CONTRACT")
+    assert await hosted.peer.contracts.page(Query()) == ([], "")
+
+
+async def test_another_signature_under_what_we_hold_is_verified_as_ever(
+    group: Federation, hosted: HostedPeer, foreign: ForeignPeer
+) -> None:
+    content = await received(hosted, foreign)
+    before = await record_of(hosted.peer, content)
+    jws = before.signatures[ACCEPT][FOREIGN]
+    forged = ".".join((*jws.split(".")[:2], signed(foreign.pair, content, at=5).split(".")[2]))
+    for bad in (
+        forged,
+        jws[:-4],
+        signed(key_pair(FOREIGN), content, at=5),
+        signed(foreign.pair, content, REVOKE, at=5),
+    ):
+        assert (await foreign.put(hosted.peer, content, ACCEPT, bad)).refusal[0] == 422
+    outsider = await group.foreign(OTHER)
+    assert (await outsider.put(hosted.peer, content, ACCEPT, jws)).refusal[0] == 422
+    assert await record_of(hosted.peer, content) == before
+
+
+async def test_an_accept_of_another_peer_does_not_count_as_the_same_again(
+    hosted: HostedPeer, foreign: ForeignPeer
+) -> None:
+    content = await received(hosted, foreign)
+    jws = (await record_of(hosted.peer, content)).signatures[ACCEPT][FOREIGN]
+    assert (await foreign.put(hosted.peer, content, REVOKE, jws)).refusal[0] == 422
+    assert (await foreign.put(hosted.peer, content, ACCEPT, jws, url_hash="$1$1$other")).refusal[0] == 422
+
+
+async def test_who_says_the_same_again_from_another_address_is_known_there(
+    hosted: HostedPeer, foreign: ForeignPeer
+) -> None:
+    content = await received(hosted, foreign)
+    jws = (await record_of(hosted.peer, content)).signatures[ACCEPT][FOREIGN]
+    foreign.address = "https://moved.example.test:8443"
+    assert (await foreign.submit(hosted.peer, content, jws)).status == 201
+    known = await hosted.peer.peers.get(FOREIGN)
+    assert known is not None
+    assert known.manager_address == foreign.address
+
+
+async def test_one_contract_signed_under_two_profiles_at_once_is_one_contract(
+    group: Federation, foreign: ForeignPeer
+) -> None:
+    profiles = (HashProfile.FSC_DEVELOP, HashProfile.FSC_1_1)
+    hosted = await group.host(PROVIDER, group=make_group(hash_profiles=profiles), services=offering(SERVICE))
+    other = await group.foreign(OTHER)
+    grant = connection(foreign.pair, FOREIGN, PROVIDER, delegator=OTHER)
+    content = make_content(grant, now=group.clock.now(), profile=HashProfile.FSC_DEVELOP)
+    answers = await asyncio.gather(
+        *(
+            one.submit(hosted.peer, content, signed(one.pair, content, at=1, over=content_hash_of(content, profile)))
+            for one, profile in zip((foreign, other) * 3, profiles * 3, strict=True)
+        )
+    )
+    assert {answer.status for answer in answers} == {201}
+    (record,), _ = await hosted.peer.contracts.page(Query())
+    assert record.signers(ACCEPT) == {FOREIGN, OTHER}

@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certs.identity import PeerId
+from certs.tls import server_context
 from gateway.fsc.contract import parse_contract_content
 from gateway.fsc.hashes import compute_all
 from gateway.fsc.names import ManagerAddress
 from gateway.fsc.profile import HashProfile
 from gateway.fsc.signature import SignatureType
-from gateway.manager.connections import request, wanted_connection
+from gateway.fsc.versions import explain_refusal
 from gateway.manager.contracts import add_our_signature, offer
 from gateway.manager.delivery import MAX_DELAY_S, next_delay_s, settled
 from gateway.state.contracts import ContractRecord, Delivery, DeliveryAction
@@ -34,6 +35,7 @@ from tests.gateway.harness import (
     FOREIGN,
     OTHER,
     PROVIDER,
+    RULE,
     Federation,
     connection,
     content_hash_of,
@@ -44,7 +46,6 @@ from tests.gateway.harness import (
     make_content,
     make_group,
     open_stores,
-    wanting,
     working,
 )
 
@@ -63,7 +64,9 @@ def test_jitter_takes_at_most_a_quarter(attempts: int, jitter: float) -> None:
 
 async def offered(hosted: HostedPeer, other: PeerId = FOREIGN) -> ContractRecord:
     """A Contract of ours, owed to `other`."""
-    return await request(hosted.peer, wanted_connection(hosted.peer, wanting("brp", other)))
+    now = hosted.peer.clock.now()
+    grant = connection(hosted.peer.signing_pair(), CONSUMER, other)
+    return await offer(hosted.peer, (grant,), not_before=now, not_after=now + 30 * DAY_S, created_at=now, remark="")
 
 
 async def debts(peer: LocalPeer, record: ContractRecord) -> tuple[Delivery, ...]:
@@ -107,7 +110,7 @@ async def test_what_we_offer_is_brought_with_everything_the_receiver_needs(
     record = await offered(hosted)
     async with working(hosted):
         await paid(hosted.peer, record)
-    (got,) = foreign.received
+    (got,) = foreign.signatures_received()
     assert (got.method, got.path) == ("POST", "/v1/contracts")
     assert got.headers["Fsc-Manager-Address"] == hosted.peer.tenant.manager_address
     assert got.headers["Content-Type"] == "application/json"
@@ -156,6 +159,9 @@ async def test_an_unknown_peer_is_found_through_the_directory(group: Federation)
     assert foreign.contracts_received() == [("POST", "contracts")]
 
 
+DIFFER = explain_refusal("ERROR_CODE_UNKNOWN_FSC_VERSION", HashProfile.FSC_2_0)
+
+
 @pytest.mark.parametrize(
     ("status", "body", "told"),
     [
@@ -163,6 +169,12 @@ async def test_an_unknown_peer_is_found_through_the_directory(group: Federation)
         (500, b"<html>", "500 without a readable reason"),
         (404, b"[]", "404 without a readable reason"),
         (404, b'{"code": 1}', "404 without a readable reason"),
+        (422, b'{"code": ["A"], "message": 1}', "422 ['A']: 1"),
+        (
+            422,
+            b'{"code": "ERROR_CODE_UNKNOWN_FSC_VERSION", "message": "no"}',
+            f"{DIFFER}. It answered 422 ERROR_CODE_UNKNOWN_FSC_VERSION: no",
+        ),
         (400, b'{"code": "A", "message": "\\ud800"}', "400 without a readable reason"),
         (400, b"[" * 100_000, "400 without a readable reason"),
     ],
@@ -212,7 +224,7 @@ async def test_a_peer_at_another_address_is_told_nothing(group: Federation, host
     async with working(hosted):
         debt = await failed(hosted.peer, record)
     assert f"reached Peer {OTHER} where Peer {FOREIGN} was meant" in debt.last_error
-    assert other.received == []
+    assert other.signatures_received() == []
 
 
 async def test_a_peer_that_does_not_answer_holds_up_nobody_else(group: Federation, hosted: HostedPeer) -> None:
@@ -222,14 +234,14 @@ async def test_a_peer_that_does_not_answer_holds_up_nobody_else(group: Federatio
         await one.announce(hosted.peer)
     waiting = [await offered(hosted, FOREIGN) for _ in range(20)]
     async with working(hosted):
-        await eventually(lambda: len(slow.received) == 4)
+        await eventually(lambda: len(slow.signatures_received()) == 4)
         for _ in range(3):
             await paid(hosted.peer, await offered(hosted, OTHER))
-        assert len(slow.received) == 4
+        assert len(slow.signatures_received()) == 4
         slow.pause.set()
         for record in waiting:
             await paid(hosted.peer, record)
-    assert len(slow.received) == 20
+    assert len(slow.signatures_received()) == 20
 
 
 async def test_what_waited_for_an_unreachable_peer_is_not_tried_one_by_one(
@@ -258,15 +270,15 @@ async def test_an_attempt_under_way_is_not_begun_twice(group: Federation, hosted
     await foreign.announce(hosted.peer)
     record = await offered(hosted)
     async with working(hosted):
-        await eventually(lambda: len(foreign.received) == 1)
+        await eventually(lambda: len(foreign.signatures_received()) == 1)
         for _ in range(5):
             wake(hosted)
             await foreign.announce(hosted.peer)
         await offered(hosted, OTHER)
-        assert len(foreign.received) == 1
+        assert len(foreign.signatures_received()) == 1
         foreign.pause.set()
         await paid(hosted.peer, record)
-    assert len(foreign.received) == 1
+    assert len(foreign.signatures_received()) == 1
 
 
 # -- what ends
@@ -294,7 +306,7 @@ async def test_a_worker_is_ended_in_the_middle_of_an_attempt(group: Federation, 
     await foreign.announce(hosted.peer)
     record = await offered(hosted)
     async with asyncio.timeout(2), working(hosted):
-        await eventually(lambda: len(foreign.received) == 1)
+        await eventually(lambda: len(foreign.signatures_received()) == 1)
     assert len(await debts(hosted.peer, record)) == 1
     foreign.pause.set()
     async with working(hosted):
@@ -309,13 +321,13 @@ async def test_a_store_that_is_away_for_a_while_stops_nothing(group: Federation,
     documents = group.stores.documents
     assert isinstance(documents, MemoryDocuments)
     async with working(hosted):
-        await eventually(lambda: len(foreign.received) == 1)
+        await eventually(lambda: len(foreign.signatures_received()) == 1)
         documents.available = False
         foreign.pause.set()  # the outcome cannot be written: it will be brought again
         await asyncio.sleep(0.1)
         documents.available = True
         await paid(hosted.peer, record)
-    assert len(foreign.received) == 2
+    assert len(foreign.signatures_received()) == 2
 
 
 async def test_our_own_expired_certificate_stops_nothing(group: Federation) -> None:
@@ -360,6 +372,141 @@ async def _stored(path: Path) -> AsyncIterator[Federation]:
     async with federation(stores) as group:
         yield group
     await stores.close()
+
+
+# -- what changes meanwhile
+
+
+async def test_who_announces_itself_a_moment_later_gets_it_within_the_first_attempt(group: Federation) -> None:
+    """Peers that start together do not know each other yet: that is nothing to warn of, nor to wait a second for."""
+    directory = await group.host(DIRECTORY, directory=True)
+    rules = make_group(directories={DIRECTORY: directory.peer.tenant.manager_address})
+    hosted = await group.host(CONSUMER, group=rules)
+    foreign = await group.foreign()
+    record = await offered(hosted)
+    async with working(hosted):
+        await asyncio.sleep(0.05)
+        await foreign.announce(directory.peer)
+        await paid(hosted.peer, record)  # and no time went by
+
+
+async def test_a_first_failure_is_no_warning_but_a_second_is(
+    group: Federation, hosted: HostedPeer, caplog: pytest.LogCaptureFixture
+) -> None:
+    foreign = await group.foreign(listen=False)
+    await foreign.announce(hosted.peer)
+    record = await offered(hosted)
+
+    def levels() -> list[str]:
+        return [one.levelname for one in caplog.records if one.message == "delivery_failed"]
+
+    async with working(hosted):
+        await failed(hosted.peer, record)
+        assert levels() == ["INFO"]
+        group.clock.advance(1)
+        wake(hosted)
+        await failed(hosted.peer, record, 2)
+    assert levels() == ["INFO", "WARNING"]
+
+
+async def test_a_peer_that_moved_gets_it_at_its_new_place(group: Federation) -> None:
+    directory = await group.host(DIRECTORY, directory=True)
+    rules = make_group(directories={DIRECTORY: directory.peer.tenant.manager_address})
+    hosted = await group.host(CONSUMER, group=rules)
+    foreign = await group.foreign(listen=False)
+    await foreign.announce(hosted.peer)
+    await group.open(foreign)
+    await foreign.announce(directory.peer)
+    record = await offered(hosted)
+    async with working(hosted):
+        await paid(hosted.peer, record)
+    known = await hosted.peer.peers.get(FOREIGN)
+    assert known is not None
+    assert known.manager_address == foreign.address
+
+
+async def test_what_is_signed_again_during_an_attempt_is_owed_still(group: Federation, hosted: HostedPeer) -> None:
+    foreign = await group.foreign()
+    foreign.pause = asyncio.Event()
+    await foreign.announce(hosted.peer)
+    record = await offered(hosted)
+    before = record.signatures[SignatureType.ACCEPT][CONSUMER]
+    again = await hosted.peer.sign(record.parsed, record.hashes[0], SignatureType.ACCEPT, after=group.clock.now())
+    async with working(hosted):
+        await eventually(lambda: len(foreign.signatures_received()) == 1)
+        await hosted.peer.contracts.update(
+            record.content_hash, lambda one: one.signed_again(CONSUMER, before, again, now=group.clock.now())
+        )
+        foreign.pause.set()
+        await paid(hosted.peer, record)
+    brought = [json.loads(one.body)["signature"] for one in foreign.signatures_received()]
+    assert brought == [before, again]
+
+
+async def test_a_debt_that_another_process_wrote_is_noticed(
+    group: Federation, hosted: HostedPeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.manager.delivery._LOOK_EVERY_S", 0.05)
+    foreign = await group.foreign()
+    await foreign.announce(hosted.peer)
+    elsewhere = await group.host_tenant(hosted.peer.tenant)
+    async with working(hosted):
+        await asyncio.sleep(0.02)
+        await paid(hosted.peer, await offered(elsewhere))
+    assert foreign.contracts_received() == [("POST", "contracts")]
+
+
+async def test_two_processes_that_deliver_the_same_do_no_harm(group: Federation, hosted: HostedPeer) -> None:
+    provider = await group.host(PROVIDER)
+    tenant = provider.peer.tenant
+    await hosted.peer.peers.remember(PROVIDER, tenant.name, tenant.manager_address, now=1)
+    twin = await group.host_tenant(hosted.peer.tenant)
+    record = await offered(hosted, PROVIDER)
+    async with working(hosted, twin):
+        wake(twin)
+        await paid(hosted.peer, record)
+        await asyncio.sleep(0.05)
+    ours, theirs = (
+        await hosted.peer.contracts.get(record.content_hash),
+        await provider.peer.contracts.get(record.content_hash),
+    )
+    assert ours is not None
+    assert theirs is not None
+    assert ours.signatures == theirs.signatures
+
+
+@pytest.mark.parametrize("cut", ["before the answer", "in the head", "in the body"])
+async def test_an_answer_that_breaks_off_leaves_the_debt_and_doubles_nothing(
+    group: Federation, hosted: HostedPeer, cut: str
+) -> None:
+    """The Peer stored it; its answer did not reach us: it is brought again, which changes nothing there."""
+    foreign = await group.foreign()
+    await foreign.announce(hosted.peer)
+    heads = {
+        "before the answer": b"",
+        "in the head": b"HTTP/1.1 201 Cre",
+        "in the body": b"HTTP/1.1 201 Created\r\nContent-Length: 500\r\n\r\n{",
+    }
+
+    async def break_off(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(heads[cut])
+            await writer.drain()
+        writer.transport.abort()
+
+    tls = server_context(foreign.pair, make_group().trust, RULE, clock=group.clock)
+    async with await asyncio.start_server(break_off, "127.0.0.1", 0, ssl=tls) as server:
+        whole, foreign.address = foreign.address, f"https://{FOREIGN}.localhost:{server.sockets[0].getsockname()[1]}"
+        await foreign.announce(hosted.peer)
+        record = await offered(hosted)
+        async with working(hosted):
+            debt = await failed(hosted.peer, record)
+            assert debt.last_error
+            foreign.address = whole
+            await foreign.announce(hosted.peer)
+            await paid(hosted.peer, record)
+    assert foreign.contracts_received() == [("POST", "contracts")]
 
 
 # -- the outcome, pure

@@ -6,7 +6,8 @@ from certs.identity import PeerId, PeerName
 from gateway.fsc.grants import Grant
 from gateway.fsc.jcs import JsonObject
 from gateway.fsc.signature import SignatureType
-from gateway.manager.directory import Publication, listing, publications
+from gateway.manager.directory import listing, publications
+from gateway.state.publication_index import HeldPublication
 from klantenregister.hosting import HostedPeer
 from tests.gateway.harness import (
     DAY_S,
@@ -34,9 +35,8 @@ async def listed(group: Federation, *grants: Grant, **changes: Any) -> tuple[Hos
     return hosted, foreign, content
 
 
-def found(hosted: HostedPeer, **filters: str | None) -> list[Publication]:
-    wanted = {"peer_id": None, "service_name": None, **filters}
-    return publications(hosted.peer, descending=False, **wanted)
+def found(hosted: HostedPeer, *, peer_id: str | None = None, service_name: str | None = None) -> list[HeldPublication]:
+    return list(publications(hosted.peer, peer_id=peer_id, service_name=service_name, descending=False))
 
 
 async def test_every_grant_of_a_contract_is_listed(group: Federation) -> None:
@@ -83,7 +83,7 @@ async def test_either_filter_is_enough(group: Federation) -> None:
 
 async def test_a_peer_of_which_nothing_is_known_is_listed_without_name(group: Federation) -> None:
     hosted = await group.host(DIRECTORY, directory=True)
-    one = Publication(delegated_publication(DIRECTORY, OTHER, FOREIGN), (1, "x"))
+    one = delegated_publication(DIRECTORY, OTHER, FOREIGN)
     (entry,) = await listing(hosted.peer, [one])
     assert entry["data"]["peer"] == {"id": OTHER, "name": "", "manager_address": ""}
     assert entry["data"]["delegator"] == {"peer_id": FOREIGN, "peer_name": ""}
@@ -96,7 +96,7 @@ async def test_a_peer_of_which_nothing_is_known_is_listed_without_name(group: Fe
 
 async def test_we_know_ourselves(group: Federation) -> None:
     hosted = await group.host(DIRECTORY, directory=True)
-    (entry,) = await listing(hosted.peer, [Publication(publication(DIRECTORY, DIRECTORY), (1, "x"))])
+    (entry,) = await listing(hosted.peer, [publication(DIRECTORY, DIRECTORY)])
     assert entry["data"]["peer"]["manager_address"] == hosted.peer.tenant.manager_address
 
 

@@ -85,6 +85,23 @@ async def test_an_unreadable_directory_is_a_problem_and_no_crash(group: Federati
     assert problems == [f"Directory {DIRECTORY} answered /services with something unreadable"]
 
 
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"type": "SERVICE_TYPE_SERVICE", "data": {"name": "a"}},
+        {"data": {"name": "a", "type": "SERVICE_TYPE_SERVICE"}},
+        {"type": "?", "data": {"name": "a", "type": "SERVICE_TYPE_SERVICE", "directory": OTHER}},
+    ],
+)
+async def test_the_type_is_beside_or_within_and_the_directory_is_the_one_that_was_asked(
+    group: Federation, entry: dict[str, object]
+) -> None:
+    directory = await group.foreign(DIRECTORY)
+    directory.pages["/v1/services"] = json.dumps({"services": [entry], "pagination": {"next_cursor": ""}}).encode()
+    listed, _ = await services_at_directories(await reader(group, directory))
+    assert listed == [{"name": "a", "type": "SERVICE_TYPE_SERVICE", "directory": DIRECTORY}]
+
+
 async def test_a_directory_that_is_away_is_a_problem_and_no_crash(group: Federation) -> None:
     gone = await group.foreign(DIRECTORY, listen=False)
     listed, (problem,) = await services_at_directories(await reader(group, gone))

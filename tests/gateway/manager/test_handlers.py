@@ -324,6 +324,7 @@ async def test_a_published_service_is_listed_until_it_is_revoked(agreeable: Scen
     assert (await agreeable.foreign.get(agreeable.peer, "/services")).json == {
         "services": [
             {
+                "type": "SERVICE_TYPE_SERVICE",
                 "data": {
                     "type": "SERVICE_TYPE_SERVICE",
                     "peer": {
@@ -333,7 +334,7 @@ async def test_a_published_service_is_listed_until_it_is_revoked(agreeable: Scen
                     },
                     "name": "brp",
                     "protocol": "PROTOCOL_TCP_HTTP_1.1",
-                }
+                },
             }
         ],
         "pagination": {"next_cursor": ""},

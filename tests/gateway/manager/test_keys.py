@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from gateway.errors import SignatureVerificationFailed
 from gateway.fsc.jcs import JsonObject
 from gateway.fsc.signature import SignatureType
+from gateway.manager.keys import signing_certificate
 from klantenregister.hosting import HostedPeer
 from tests.gateway.harness import (
     CONSUMER,
@@ -104,8 +106,10 @@ async def test_a_kept_certificate_is_judged_again_at_every_use(hosted: HostedPee
     jws = signed(short, content, at=1)
     assert (await foreign.submit(hosted.peer, content, jws)).status == 201
     foreign.clock.advance(2 * DAY_S)
-    answer = await foreign.put(hosted.peer, content, SignatureType.ACCEPT, jws)
-    assert answer.refusal == NOT_VERIFIED
+    assert (await foreign.put(hosted.peer, content, SignatureType.ACCEPT, jws)).status == 201  # as before: nothing new
+    for kind in SignatureType:
+        answer = await foreign.put(hosted.peer, content, kind, signed(short, content, kind, at=2))
+        assert answer.refusal == NOT_VERIFIED
 
 
 async def test_a_signature_with_another_key_than_it_names_is_refused(hosted: HostedPeer, foreign: ForeignPeer) -> None:
@@ -160,3 +164,25 @@ async def test_our_own_expired_certificate_is_not_the_fault_of_the_caller(
     group.clock.advance(2 * DAY_S)
     content = make_content(connection(foreign.pair, FOREIGN, CONSUMER), now=group.clock.now())
     assert (await foreign.submit(hosted.peer, content)).refusal == NOT_VERIFIED
+
+
+# -- without a caller: signatures that were pulled
+
+
+async def test_a_signer_that_did_not_say_where_it_is_is_found(hosted: HostedPeer, foreign: ForeignPeer) -> None:
+    await foreign.announce(hosted.peer)
+    found = await signing_certificate(hosted.peer, FOREIGN, foreign.pair.thumbprint, None)
+    assert (found.peer_id, found.certificate) == (FOREIGN, foreign.pair.certificate)
+    assert fetches(foreign) == 1
+
+
+async def test_a_signer_that_nobody_can_find_has_no_keys(hosted: HostedPeer, foreign: ForeignPeer) -> None:
+    with pytest.raises(SignatureVerificationFailed, match="cannot be fetched"):
+        await signing_certificate(hosted.peer, FOREIGN, foreign.pair.thumbprint, None)
+
+
+async def test_our_own_certificate_is_one_that_we_remember(hosted: HostedPeer, foreign: ForeignPeer) -> None:
+    own = hosted.peer.signing_pair()
+    assert (await signing_certificate(hosted.peer, PROVIDER, own.thumbprint, None)).certificate == own.certificate
+    with pytest.raises(SignatureVerificationFailed, match="which we are"):
+        await signing_certificate(hosted.peer, PROVIDER, foreign.pair.thumbprint, None)

@@ -14,11 +14,13 @@ from gateway.fsc.profile import HashProfile
 from gateway.fsc.signature import SignatureType
 from gateway.manager.contracts import add_our_signature
 from klantenregister.hosting import HostedPeer
+from storage.memory import MemoryDocuments
 from tests.gateway.harness import (
     CONSUMER,
     DAY_S,
     FOREIGN,
     GROUP,
+    MAX_BODY_BYTES,
     OTHER,
     PROVIDER,
     SERVICE,
@@ -301,3 +303,68 @@ async def test_the_certificate_that_signed_is_kept_until_the_token_ends(group: F
     client.clock.at = pairs[0].not_after
     await client.token(provider.peer, form(grant_hash_of(content)))
     assert provider.peer.certificates.published(client.clock.now() + 599)
+
+
+# -- where the form is sent, and what keeps a token from being issued
+
+
+async def test_a_query_is_refused(provider: HostedPeer, client: ForeignPeer) -> None:
+    body = form(grant_hash_of(await agreed(provider, client))).encode()
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = await client.send_body(provider.peer, "POST", "/token?scope=1", body, **kind)
+    assert refusal(answer) == "invalid_request"
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["application/x-www-form-urlencoded; charset=UTF-8", "Application/X-WWW-Form-Urlencoded"],
+)
+async def test_the_type_of_the_form_may_have_a_charset_and_any_case(
+    provider: HostedPeer, client: ForeignPeer, content_type: str
+) -> None:
+    body = form(grant_hash_of(await agreed(provider, client))).encode()
+    answer = await client.send_body(provider.peer, "POST", "/token", body, **{"Content-Type": content_type})
+    assert answer.status == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [(b"a" * (MAX_BODY_BYTES + 1), {}), (b"not compressed", {"Content-Encoding": "gzip"})],
+)
+async def test_a_form_beyond_the_limits_is_refused_as_every_other(
+    provider: HostedPeer, client: ForeignPeer, body: bytes, headers: dict[str, str]
+) -> None:
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert (
+        refusal(await client.send_body(provider.peer, "POST", "/token", body, **kind, **headers)) == "invalid_request"
+    )
+
+
+def unavailable(answer: Answer) -> str:
+    """The description of a refusal for the moment; checks its shape."""
+    assert answer.status == 503
+    assert (answer.headers["Cache-Control"], answer.headers["Retry-After"]) == ("no-store", "1")
+    assert answer.json["error"] == "temporarily_unavailable"
+    assert set(answer.json) == {"error", "error_description"}
+    description: str = answer.json["error_description"]
+    return description
+
+
+async def test_a_store_that_is_away_is_told_in_the_shape_of_the_endpoint(
+    group: Federation, provider: HostedPeer, client: ForeignPeer
+) -> None:
+    documents = group.stores.documents
+    assert isinstance(documents, MemoryDocuments)
+    documents.available = False
+    unavailable(await client.token(provider.peer, form("$1$3$unknown")))
+
+
+async def test_without_a_valid_certificate_there_is_no_token_for_the_moment(
+    group: Federation, client: ForeignPeer
+) -> None:
+    pairs = (key_pair(PROVIDER, host=f"manager-{PROVIDER}.localhost", days=1),)
+    provider = await group.host(PROVIDER, services=offering(SERVICE), accept=(ACCEPT,), key_pairs=pairs)
+    content = await agreed(provider, client)
+    assert (await client.get(provider.peer, "/peer")).status == 200  # a connection that is there already
+    client.clock.at = pairs[0].not_after + 1
+    unavailable(await client.token(provider.peer, form(grant_hash_of(content))))

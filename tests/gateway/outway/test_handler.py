@@ -1,3 +1,4 @@
+import asyncio
 import json
 from dataclasses import replace
 
@@ -6,9 +7,11 @@ from aiohttp import web
 
 from gateway.errors import ServiceNotFound
 from gateway.fsc.names import InwayAddress, ServiceName
+from gateway.outway.replay import MAX_KEPT_BYTES
 from tests.gateway.dataplane import DataPlane, inway_name, refusal
 from tests.gateway.echo import answering
 from tests.gateway.material import (
+    CONSUMER,
     ECHO,
     PROVIDER,
     STRANGER,
@@ -84,7 +87,23 @@ async def test_the_first_selector_that_is_present_decides(
 
 async def test_a_refusal_names_the_candidates(plane: DataPlane) -> None:
     answer = await plane.ask_outway(b"Fsc-Grant-Hash: unknown\r\n")
+    assert message_of(answer).endswith(f"Candidates: klant, {PROVIDER}/{ECHO} = {plane.grant_hash}")
+    answer = await plane.ask_outway(b"Fsc-Service: a/b\r\n")
     assert message_of(answer).endswith(f"Candidates: klant, {PROVIDER}/{ECHO}")
+
+
+async def test_the_hash_of_the_contract_is_answered_with_those_of_its_grants(plane: DataPlane) -> None:
+    answer = await plane.ask_outway(f"Fsc-Grant-Hash: {plane.contract.content_hash}\r\n".encode())
+    assert refusal(answer, "OUTWAY") == (400, "UNKNOWN_GRANT_HASH_IN_HEADER")
+    assert f"has the hash of a contract, not of a grant. The grants in it are {plane.grant_hash}" in message_of(answer)
+    assert plane.manager.requests == 0
+
+
+async def test_the_hash_of_a_revoked_contract_says_who_revoked_it(plane: DataPlane) -> None:
+    await plane.revoke(plane.contract, at=[plane.consumer])
+    answer = await plane.ask_outway(f"Fsc-Grant-Hash: {plane.grant_hash}\r\n".encode())
+    assert refusal(answer, "OUTWAY") == (400, "UNKNOWN_GRANT_HASH_IN_HEADER")
+    assert f"the contract of the grant in Fsc-Grant-Hash was revoked by {CONSUMER}" in message_of(answer)
 
 
 @pytest.mark.fsc("Integration-ConsumeService-2")
@@ -95,9 +114,11 @@ async def test_without_a_contract_there_is_no_connection(plane: DataPlane) -> No
     assert plane.service.connections == 0
 
 
-async def test_connect_is_not_supported(plane: DataPlane) -> None:
-    answer = await plane.ask_outway(start=b"CONNECT klant.outway:443 HTTP/1.1")
+@pytest.mark.parametrize("target", [b"klant.outway:443", b"klant.outway", b"[::1]:443", b"/path", b"*"])
+async def test_connect_is_not_supported(plane: DataPlane, target: bytes) -> None:
+    answer = await plane.ask_outway(start=b"CONNECT " + target + b" HTTP/1.1")
     assert refusal(answer, "OUTWAY") == (405, "ERROR_CODE_METHOD_UNSUPPORTED")
+    assert answer.head.get("allow") == "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
     assert plane.manager.requests == 0
 
 
@@ -180,19 +201,43 @@ async def test_a_renewed_token_that_is_refused_too_is_not_renewed_again(plane: D
     "framing", [b"Content-Length: 4\r\n\r\nbody", b"Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n"]
 )
 @pytest.mark.parametrize("method", [b"POST", b"PUT", b"GET"])
-async def test_a_request_with_a_body_is_never_sent_again_without_it(
+async def test_a_small_body_is_sent_again_with_the_renewed_token(
     plane: DataPlane, method: bytes, framing: bytes
 ) -> None:
     assert (await plane.ask_outway()).status == 200
     await plane.lose_earlier_keys()
-    request = method + b" / HTTP/1.1\r\nHost: klant.x\r\n" + framing
     async with plane.outway() as wire:
-        answer = await wire.ask(request)
+        answer = await wire.ask(method + b" / HTTP/1.1\r\nHost: klant.x\r\n" + framing)
+    assert answer.status == 200
+    assert [one.body for one in plane.service.received] == [b"", b"body"]
+    assert plane.manager.requests == 2
+    assert len(await plane.consumer_records()) == 2
+
+
+async def test_a_large_body_is_never_sent_again_without_its_beginning(plane: DataPlane) -> None:
+    assert (await plane.ask_outway()).status == 200
+    await plane.lose_earlier_keys()
+    body = b"x" * (MAX_KEPT_BYTES + 1)
+    request = b"POST / HTTP/1.1\r\nHost: klant.x\r\nContent-Length: %d\r\n\r\n" % len(body)
+    async with plane.outway() as wire:
+        answer = await wire.ask(request, body)
     assert refusal(answer, "INWAY") == (401, "ERROR_CODE_ACCESS_TOKEN_INVALID")
     assert len(plane.service.received) == 1
     # The refused token is gone all the same: the application's own second attempt succeeds.
     async with plane.outway() as wire:
-        answer = await wire.ask(request)
+        answer = await wire.ask(request, body)
+    assert answer.status == 200
+    assert plane.service.received[-1].body == body
+
+
+async def test_a_small_body_that_comes_after_the_refusal_is_sent_whole(plane: DataPlane) -> None:
+    assert (await plane.ask_outway()).status == 200
+    await plane.lose_earlier_keys()
+    async with plane.outway() as wire:
+        await wire.send(b"POST / HTTP/1.1\r\nHost: klant.x\r\nContent-Length: 4\r\n\r\nbo")
+        await asyncio.sleep(0.1)
+        await wire.send(b"dy")
+        answer = await wire.message()
     assert answer.status == 200
     assert plane.service.received[-1].body == b"body"
 

@@ -1,10 +1,13 @@
+import re
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from certs.thumbprint import PublicKeyThumbprint
 from config.settings import ConnectionSettings
-from gateway.errors import FscError, InvalidRequest, NoValidGrant, UnknownGrantHashInHeader
+from gateway.errors import InvalidRequest
 from gateway.fsc.grants import (
     DelegatedService,
     DomainNameIdentification,
@@ -19,10 +22,14 @@ from gateway.fsc.grants import (
 )
 from gateway.fsc.jcs import JsonObject
 from gateway.fsc.names import ServiceName
-from gateway.outway.selection import Choices, Selector, select_grant
+from gateway.fsc.signature import SignatureType
+from gateway.fsc.state import ContractState
+from gateway.outway.selection import Choices, OutwayIdentity, SelectedGrant, Selector, select_grant
+from gateway.state.contract_store import ContractView
 from gateway.state.contracts import ContractRecord
 from tests.gateway.material import (
     CONSUMER,
+    DELEGATOR,
     ECHO,
     PROVIDER,
     SERVICE_DELEGATOR,
@@ -31,6 +38,7 @@ from tests.gateway.material import (
     doubly_delegated_grant,
     key_pair,
     signed_contract,
+    with_signature,
 )
 
 NOW = 1_800_000_000
@@ -46,8 +54,22 @@ def declared(name: str, service: str = ECHO, properties: JsonObject | None = Non
     return ConnectionSettings.model_validate(wanted)
 
 
-def choices(*valid: ContractRecord, connections: tuple[ConnectionSettings, ...] = ()) -> Choices:
-    return Choices(valid, connections, CONSUMER, key_pair(CONSUMER).public_key_thumbprint)
+def view_of(*records: ContractRecord) -> ContractView:
+    view = ContractView()
+    for record in records:
+        view.put(record, NOW)
+    return view
+
+
+def choices(*known: ContractRecord, connections: tuple[ConnectionSettings, ...] = (), names: str = "") -> Choices:
+    identity = OutwayIdentity(CONSUMER, key_pair(CONSUMER).public_key_thumbprint, tuple(names.split()))
+    return Choices(view_of(*known), connections, identity, NOW)
+
+
+def selected_from(selector: Selector, there: Choices) -> SelectedGrant:
+    selected = select_grant(selector, there)
+    assert selected is not None
+    return selected
 
 
 def by(*, grant_hash: str | None = None, service: str | None = None, host: str | None = None) -> Selector:
@@ -66,23 +88,30 @@ def test_a_hash_selects_its_grant_under_every_profile() -> None:
     aliases = ECHO_CONTRACT.all_grant_hashes
     assert len(aliases) == 2
     for alias in aliases:
-        selected = select_grant(by(grant_hash=alias), choices(OTHER_CONTRACT, ECHO_CONTRACT))
+        selected = selected_from(by(grant_hash=alias), choices(OTHER_CONTRACT, ECHO_CONTRACT))
         assert (selected.grant, selected.grant_hash) == (ECHO_CONTRACT.content.grants[0], alias)
 
 
 def test_a_hash_selects_one_grant_of_many() -> None:
     record = contract(connection_grant(), connection_grant(name=OTHER))
-    selected = select_grant(by(grant_hash=record.grant_hashes[1]), choices(record))
+    selected = selected_from(by(grant_hash=record.grant_hashes[1]), choices(record))
     assert selected.grant.service_name == OTHER
 
 
 def test_a_delegated_grant_is_selected_by_hash_only() -> None:
     (grant_hash,) = DELEGATED_CONTRACT.grant_hashes
     there = choices(DELEGATED_CONTRACT, connections=(declared("klant"),))
-    assert select_grant(by(grant_hash=grant_hash), there).grant_hash == grant_hash
+    assert selected_from(by(grant_hash=grant_hash), there).grant_hash == grant_hash
     for selector in (by(service=f"{PROVIDER}/{ECHO}"), by(host="klant.outway")):
-        with pytest.raises(NoValidGrant):
-            select_grant(selector, there)
+        assert select_grant(selector, there) is None
+
+
+def test_a_grant_for_a_name_is_selected_by_hash_when_our_certificate_has_the_name() -> None:
+    by_name = Outway(peer_id=CONSUMER, identification=DomainNameIdentification(domain_name="Outway.Test"))
+    record = contract(_connection(by_name))
+    selector = by(grant_hash=record.grant_hashes[0])
+    assert selected_from(selector, choices(record, names="other.test outway.test")).grant_hash == selector.grant_hash
+    assert select_grant(selector, choices(record, names="other.test")) is None
 
 
 def _publication() -> ServicePublicationGrant:
@@ -96,11 +125,22 @@ def _of_another_outway() -> ServiceConnectionGrant:
     return ServiceConnectionGrant(outway=outway, service=Service(peer_id=PROVIDER, name=ECHO))
 
 
-@pytest.mark.parametrize("grant", [_publication(), _of_another_outway()], ids=["publication", "of another outway"])
-def test_a_hash_of_what_we_cannot_connect_with_is_unknown(grant: Grant) -> None:
+def _connection(outway: Outway, service: Service | DelegatedService | None = None) -> ServiceConnectionGrant:
+    return ServiceConnectionGrant(outway=outway, service=service or Service(peer_id=PROVIDER, name=ECHO))
+
+
+OUR_KEY = PublicKeyIdentification(public_key_thumbprint=key_pair(CONSUMER).public_key_thumbprint)
+EARLIER_KEY = PublicKeyIdentification(public_key_thumbprint=key_pair(CONSUMER, 7).public_key_thumbprint)
+
+
+@pytest.mark.parametrize(
+    "grant",
+    [_publication(), _of_another_outway(), _connection(Outway(peer_id=CONSUMER, identification=EARLIER_KEY))],
+    ids=["publication", "of another outway", "earlier key"],
+)
+def test_a_hash_of_what_we_cannot_connect_with_selects_nothing(grant: Grant) -> None:
     record = contract(grant)
-    with pytest.raises(UnknownGrantHashInHeader):
-        select_grant(by(grant_hash=record.grant_hashes[0]), choices(record))
+    assert select_grant(by(grant_hash=record.grant_hashes[0]), choices(record)) is None
 
 
 @pytest.mark.parametrize(
@@ -108,66 +148,55 @@ def test_a_hash_of_what_we_cannot_connect_with_is_unknown(grant: Grant) -> None:
     ["", "garbage", "$1$3$dW5rbm93bg", ECHO_CONTRACT.content_hash],
     ids=["empty", "garbage", "unknown", "of the contract"],
 )
-def test_any_other_hash_is_unknown(text: str) -> None:
-    with pytest.raises(UnknownGrantHashInHeader) as refusal:
-        select_grant(by(grant_hash=text), choices(ECHO_CONTRACT))
-    assert refusal.value.status == 400
+def test_any_other_hash_selects_nothing(text: str) -> None:
+    assert select_grant(by(grant_hash=text), choices(ECHO_CONTRACT)) is None
 
 
 # -- no fall-through
 
 
 @pytest.mark.parametrize(
-    ("selector", "error"),
+    "selector",
     [
-        (by(grant_hash="", service=f"{PROVIDER}/{ECHO}", host="klant.outway"), UnknownGrantHashInHeader),
-        (by(grant_hash="unknown", service=f"{PROVIDER}/{ECHO}", host="klant.outway"), UnknownGrantHashInHeader),
-        (by(service="", host="klant.outway"), InvalidRequest),
-        (by(service=f"{PROVIDER}/unknown", host="klant.outway"), NoValidGrant),
+        by(grant_hash="", service=f"{PROVIDER}/{ECHO}", host="klant.outway"),
+        by(grant_hash="unknown", service=f"{PROVIDER}/{ECHO}", host="klant.outway"),
+        by(service=f"{PROVIDER}/unknown", host="klant.outway"),
     ],
 )
-def test_the_first_selector_that_is_present_decides(selector: Selector, error: type[FscError]) -> None:
-    with pytest.raises(error):
-        select_grant(selector, choices(ECHO_CONTRACT, connections=(declared("klant"),)))
+def test_the_first_selector_that_is_present_decides(selector: Selector) -> None:
+    assert select_grant(selector, choices(ECHO_CONTRACT, connections=(declared("klant"),))) is None
 
 
 def test_the_order_is_hash_service_host() -> None:
     there = choices(ECHO_CONTRACT, OTHER_CONTRACT, connections=(declared("klant"),))
     (other_hash,) = OTHER_CONTRACT.grant_hashes
     echo = f"{PROVIDER}/{ECHO}"
-    assert select_grant(by(grant_hash=other_hash, service=echo, host="klant.x"), there).grant.service_name == OTHER
-    assert select_grant(by(service=f"{PROVIDER}/{OTHER}", host="klant.x"), there).grant.service_name == OTHER
-    assert select_grant(by(host="klant.x"), there).grant.service_name == ECHO
+    assert selected_from(by(grant_hash=other_hash, service=echo, host="klant.x"), there).grant.service_name == OTHER
+    assert selected_from(by(service=f"{PROVIDER}/{OTHER}", host="klant.x"), there).grant.service_name == OTHER
+    assert selected_from(by(host="klant.x"), there).grant.service_name == ECHO
 
 
 # -- by Service
 
 
 def test_a_service_selects_the_newest_contract() -> None:
-    newer = contract(connection_grant())
-    selected = select_grant(by(service=f" {PROVIDER}/{ECHO} "), choices(newer, ECHO_CONTRACT))
-    assert selected.grant_hash == newer.grant_hashes[0] != ECHO_CONTRACT.grant_hashes[0]
+    older, newer = sorted(
+        (contract(connection_grant()), contract(connection_grant())), key=lambda one: one.content_hash
+    )
+    for known in ((older, newer), (newer, older)):
+        selected = selected_from(by(service=f" {PROVIDER}/{ECHO} "), choices(*known))
+        assert selected.grant_hash == newer.grant_hashes[0]
 
 
 @pytest.mark.parametrize("text", ["", "/", PROVIDER, f"{PROVIDER}/", f"/{ECHO}", ECHO])
 def test_a_service_is_a_peer_and_a_name(text: str) -> None:
     with pytest.raises(InvalidRequest):
-        select_grant(by(service=text), choices(ECHO_CONTRACT))
+        select_grant(by(service=text, host="klant.x"), choices(ECHO_CONTRACT, connections=(declared("klant"),)))
 
 
 @pytest.mark.parametrize("text", [f"{STRANGER}/{ECHO}", f"{PROVIDER}/{OTHER}", f"{PROVIDER}/{ECHO}/x"])
 def test_a_service_without_a_contract(text: str) -> None:
-    with pytest.raises(NoValidGrant) as refusal:
-        select_grant(by(service=text), choices(ECHO_CONTRACT))
-    assert refusal.value.status == 400
-
-
-def _connection(outway: Outway, service: Service | DelegatedService | None = None) -> ServiceConnectionGrant:
-    return ServiceConnectionGrant(outway=outway, service=service or Service(peer_id=PROVIDER, name=ECHO))
-
-
-OUR_KEY = PublicKeyIdentification(public_key_thumbprint=key_pair(CONSUMER).public_key_thumbprint)
-EARLIER_KEY = PublicKeyIdentification(public_key_thumbprint=key_pair(CONSUMER, 7).public_key_thumbprint)
+    assert select_grant(by(service=text), choices(ECHO_CONTRACT)) is None
 
 
 @pytest.mark.parametrize(
@@ -184,17 +213,17 @@ EARLIER_KEY = PublicKeyIdentification(public_key_thumbprint=key_pair(CONSUMER, 7
     ids=["earlier key", "domain name", "delegated service", "another Peer"],
 )
 def test_only_plain_grants_for_our_present_key_are_selected_by_name(grant: Grant) -> None:
-    there = choices(contract(grant), connections=(declared("klant"),))
+    there = choices(contract(grant), connections=(declared("klant"),), names="outway.test")
     for selector in (by(service=f"{PROVIDER}/{ECHO}"), by(host="klant.outway")):
-        with pytest.raises(NoValidGrant):
-            select_grant(selector, there)
+        assert select_grant(selector, there) is None
 
 
 def test_another_key_of_ours_changes_what_is_selected() -> None:
     record = contract(_connection(Outway(peer_id=CONSUMER, identification=EARLIER_KEY)))
     thumbprint: PublicKeyThumbprint = key_pair(CONSUMER, 7).public_key_thumbprint
-    there = replace(choices(ECHO_CONTRACT, record), public_key_thumbprint=thumbprint)
-    assert select_grant(by(service=f"{PROVIDER}/{ECHO}"), there).grant_hash == record.grant_hashes[0]
+    there = choices(ECHO_CONTRACT, record)
+    there = replace(there, outway=replace(there.outway, public_key_thumbprint=thumbprint))
+    assert selected_from(by(service=f"{PROVIDER}/{ECHO}"), there).grant_hash == record.grant_hashes[0]
 
 
 # -- by Host name
@@ -203,42 +232,73 @@ def test_another_key_of_ours_changes_what_is_selected() -> None:
 @pytest.mark.parametrize("host", ["klant.outway", "klant.outway:8081", "KLANT.Outway.Example", "klant", "klant:80"])
 def test_a_host_name_selects_the_declared_connection(host: str) -> None:
     there = choices(OTHER_CONTRACT, ECHO_CONTRACT, connections=(declared("other", OTHER), declared("klant")))
-    assert select_grant(by(host=host), there).grant == ECHO_CONTRACT.content.grants[0]
+    assert selected_from(by(host=host), there).grant == ECHO_CONTRACT.content.grants[0]
 
 
 @pytest.mark.parametrize("host", [None, "", "localhost:8081", "127.0.0.1", "[::1]:80", "klant2.outway", ".klant"])
 def test_any_other_host_name_selects_nothing(host: str | None) -> None:
-    with pytest.raises(NoValidGrant):
-        select_grant(by(host=host), choices(ECHO_CONTRACT, connections=(declared("klant"),)))
+    assert select_grant(by(host=host), choices(ECHO_CONTRACT, connections=(declared("klant"),))) is None
 
 
 def test_a_connection_is_served_by_a_contract_of_its_own_properties() -> None:
     wanted = contract(connection_grant(properties={"klantenregister.scopes": ["lezen"]}))
     connection = declared("klant", properties={"klantenregister.scopes": ["lezen"]})
-    selected = select_grant(by(host="klant.x"), choices(ECHO_CONTRACT, wanted, connections=(connection,)))
+    selected = selected_from(by(host="klant.x"), choices(ECHO_CONTRACT, wanted, connections=(connection,)))
     assert selected.grant_hash == wanted.grant_hashes[0]
-    with pytest.raises(NoValidGrant, match="connection klant has no valid contract yet"):
-        select_grant(by(host="klant.x"), choices(ECHO_CONTRACT, connections=(connection,)))
+    assert select_grant(by(host="klant.x"), choices(ECHO_CONTRACT, connections=(connection,))) is None
 
 
-# -- what a refusal tells
+def test_a_declared_delegator_lets_the_host_name_select_a_delegated_grant() -> None:
+    service = {"peer_id": PROVIDER, "name": ECHO, "delegator": SERVICE_DELEGATOR}
+    wanted = ConnectionSettings.model_validate({"name": "klant", "service": service, "delegator": DELEGATOR})
+    there = choices(ECHO_CONTRACT, DELEGATED_CONTRACT, connections=(wanted,))
+    assert selected_from(by(host="klant.x"), there).grant == DELEGATED_CONTRACT.content.grants[0]
+    assert select_grant(by(host="klant.x"), choices(ECHO_CONTRACT, connections=(wanted,))) is None
 
 
-def test_a_refusal_names_connections_and_services_once() -> None:
-    there = choices(ECHO_CONTRACT, ECHO_CONTRACT, OTHER_CONTRACT, DELEGATED_CONTRACT, connections=(declared("klant"),))
-    for selector in (by(grant_hash="x"), by(service="a/b"), by(host="x")):
-        with pytest.raises(FscError) as refusal:
-            select_grant(selector, there)
-        assert refusal.value.message.endswith(f"Candidates: klant, {PROVIDER}/{ECHO}, {PROVIDER}/{OTHER}")
+def test_however_many_contracts_there_are_only_those_of_the_service_are_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    others = [contract(connection_grant(name=ServiceName(f"other-{number}"))) for number in range(100)]
+    same = [contract(connection_grant()) for _ in range(100)]
+    there = choices(*others, *same, connections=(declared("klant"),))
+    looked_at: list[ContractRecord] = []
+    state_of = ContractRecord.state
+
+    def state(record: ContractRecord, now: int) -> ContractState:
+        looked_at.append(record)
+        return state_of(record, now)
+
+    monkeypatch.setattr(ContractRecord, "state", state)
+    selectors = (by(grant_hash=same[50].grant_hashes[0]), by(service=f"{PROVIDER}/{ECHO}"), by(host="klant"))
+    for selector in selectors:
+        assert select_grant(selector, there) is not None
+    assert len(looked_at) == len(selectors)
 
 
-def test_a_refusal_names_no_more_than_a_person_reads() -> None:
-    connections = tuple(declared(f"c{number}") for number in range(50))
-    with pytest.raises(NoValidGrant) as refusal:
-        select_grant(by(host="x"), choices(connections=connections))
-    assert refusal.value.message.count(", ") == 19
+# -- only what is valid
 
 
-def test_a_refusal_says_when_there_is_nothing_to_choose() -> None:
-    with pytest.raises(NoValidGrant, match="no candidates"):
-        select_grant(by(host="x"), choices())
+@pytest.mark.parametrize("kind", [SignatureType.REVOKE, SignatureType.REJECT])
+def test_what_is_over_is_not_selected_although_the_view_was_not_told(kind: SignatureType) -> None:
+    over = with_signature(ECHO_CONTRACT, PROVIDER, kind, NOW)
+    view = ContractView()
+    view.put(ECHO_CONTRACT, NOW)
+    there = replace(choices(connections=(declared("klant"),)), contracts=view)
+    selectors = (by(grant_hash=over.grant_hashes[0]), by(service=f"{PROVIDER}/{ECHO}"), by(host="klant"))
+    assert all(select_grant(one, there) is not None for one in selectors)
+    late = replace(there, now=ECHO_CONTRACT.content.not_after)
+    assert all(select_grant(one, late) is None for one in selectors)
+    view.put(over, NOW)
+    assert all(select_grant(one, there) is None for one in selectors)
+
+
+@given(st.text(max_size=40), st.text(max_size=40), st.text(max_size=40))
+def test_no_header_makes_it_fail(grant_hash: str, service: str, host: str) -> None:
+    there = choices(ECHO_CONTRACT, connections=(declared("klant"),))
+    assert select_grant(by(grant_hash=grant_hash), there) is None
+    if not re.fullmatch(r"\s*[^/]+/.+", service, re.DOTALL) or not service.strip().partition("/")[2]:
+        service = "a/b"
+    assert select_grant(by(service=service), there) is None
+    selected = select_grant(by(host=host), there)
+    assert selected is None or host.lower().startswith("klant")

@@ -1,18 +1,17 @@
 import asyncio
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from aiohttp import web
 
 from gateway.errors import TokenRequestFailed
 from gateway.fsc.grants import ConnectionGrant
-from gateway.fsc.names import GroupId
 from gateway.outway.selection import SelectedGrant
-from gateway.outway.tokens import OutwayToken, TokenSource
+from gateway.outway.tokens import TokenSource
+from gateway.state.access_tokens import OutwayToken
 from gateway.state.contracts import ContractRecord
-from tests.gateway.dataplane import DataPlane, manager_name
-from tests.gateway.material import PROVIDER, STRANGER, TTL_S, authority, connection_grant, doubly_delegated_grant
+from tests.gateway.dataplane import DataPlane
+from tests.gateway.material import TTL_S, doubly_delegated_grant, only_raw_bytes
 
 
 def selected(plane: DataPlane) -> SelectedGrant:
@@ -153,68 +152,10 @@ async def test_a_request_that_waits_can_be_given_up_without_harm_to_the_others(p
     assert second.cancelled()
 
 
-# -- what is no token
-
-
-@pytest.mark.parametrize(
-    ("response", "told"),
-    [
-        (lambda: answer(400, error="invalid_scope", error_description="no such grant"), "invalid_scope: no such grant"),
-        (lambda: answer(400, error="invalid_client"), "invalid_client"),
-        (lambda: answer(400), "400"),
-        (lambda: web.Response(status=503, text="<html>down"), "503 'no readable reason'"),
-        (lambda: web.Response(status=302, headers={"Location": "/v1/token"}), "302"),
-        (lambda: answer(200, access_token=17), "no access token"),
-        (lambda: web.json_response(["token"]), "no readable reason"),
-        (lambda: web.Response(text="not JSON"), "no readable reason"),
-        (lambda: answer(200, access_token="garbage"), "the access token that the Manager gave is not a JWS"),
-        (lambda: web.Response(body=b"[" * 200_000), "no readable reason"),
-        (lambda: web.Response(body=b" " * (2**20 + 1)), "more than"),
-    ],
-)
-async def test_a_manager_that_gives_no_token_is_quoted(
-    plane: DataPlane, response: Callable[[], web.Response], told: str
-) -> None:
-    plane.manager.answer = response
-    with pytest.raises(TokenRequestFailed) as refusal:
-        await fetched(plane)
-    assert told in refusal.value.message
-    assert len(refusal.value.message) < 500
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"group_id": GroupId("another.group")},
-        {"service_peer_id": STRANGER},
-        {"outway_peer_id": STRANGER},
-        {"service_name": "other"},
-        {"grant_hash": "$1$3$b3RoZXI"},
-        {"certificate_thumbprint": "A" * 43},
-        {"audience": "http://inway.elsewhere.test:443"},
-        {"audience": "https://user@inway.elsewhere.test:443/path"},
-        {"expires_at": 1},
-    ],
-    ids=lambda changes: "-".join(changes),
-)
-async def test_a_token_for_something_else_is_not_used(plane: DataPlane, changes: dict[str, Any]) -> None:
-    token = plane.token(**changes)
-    plane.manager.answer = lambda: answer(access_token=token)
-    with pytest.raises(TokenRequestFailed) as refusal:
-        await fetched(plane)
-    assert token not in refusal.value.message
-
-
-async def test_nothing_is_asked_of_a_manager_with_the_certificate_of_another_peer(plane: DataPlane) -> None:
-    name = manager_name(PROVIDER)
-    plane.served_with[name] = authority().issue(peer_id=STRANGER, name="Stranger", dns_names=[name])
-    with pytest.raises(TokenRequestFailed, match=f"the Manager of peer {PROVIDER} gave no access token"):
-        await fetched(plane)
-    assert plane.manager.requests == 0
-
-
-async def test_a_provider_whose_manager_nobody_knows(plane: DataPlane) -> None:
-    grant = connection_grant()
-    unknown = grant.model_copy(update={"service": grant.service.model_copy(update={"peer_id": STRANGER})})
-    with pytest.raises(TokenRequestFailed, match="no Directory to ask"):
-        await TokenSource(plane.consumer).token_for(SelectedGrant(unknown, plane.grant_hash))
+async def test_a_token_under_another_hash_of_the_grant_is_kept_and_forgotten(plane: DataPlane) -> None:
+    await only_raw_bytes(plane.provider, plane.contract)
+    source = TokenSource(plane.consumer)
+    token = await source.token_for(selected(plane))
+    assert await source.token_for(selected(plane)) is token
+    source.forget(token)
+    assert await source.token_for(selected(plane)) is not token

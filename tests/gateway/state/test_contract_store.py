@@ -292,18 +292,57 @@ async def test_pages_follow_each_other(store: ContractStore) -> None:
     assert ([*first, *rest], end) == (records, "")
 
 
+async def test_what_was_made_for_a_declaration_is_found_whatever_became_of_it(
+    store: ContractStore, clock: FixedClock
+) -> None:
+    older, newer, other, unlabelled = (
+        replace(record_of(created_at=NOW - age), made_for=label)
+        for age, label in ((200, "connection brp"), (100, "connection brp"), (50, "connection kvk"), (10, ""))
+    )
+    for record in (older, newer, other, unlabelled):
+        await store.create(record)
+    ended = await store.update(older.content_hash, lambda one: signed(one, REVOKE))
+    clock.advance(365 * 86_400)
+    assert await store.made_for("connection brp") == [newer, ended]
+    assert await store.made_for("connection bag") == []
+
+
+async def test_the_view_knows_what_is_alive(store: ContractStore) -> None:
+    proposed, valid, ended = record_of(), record_of(accepted=True), signed(record_of(accepted=True), REVOKE)
+    for record in (proposed, valid, ended):
+        await store.create(record)
+    assert sorted(one.content_hash for one in store.view.alive()) == sorted([proposed.content_hash, valid.content_hash])
+    assert store.view.get(valid.content_hash) == valid
+    assert store.view.get(ended.content_hash) is None
+    assert store.view.parties.awaiting() == {proposed.content_hash: {CONSUMER, PROVIDER}}
+    await store.update(proposed.content_hash, lambda one: signed(one, REVOKE))
+    assert store.view.parties.awaiting() == {}
+
+
 # -- what is owed
 
 
-async def test_what_is_due_is_found_and_when_the_next_is(store: ContractStore) -> None:
-    assert await store.next_owed_at(NOW) is None
+async def test_everything_owed_is_found_and_in_pages_the_next_to_be_tried_first(store: ContractStore) -> None:
+    owing = [
+        replace(record_of(), deliveries=(Delivery(OTHER, DeliveryAction.SUBMIT, NOW + later),)) for later in (50, 0, 70)
+    ]
+    for record in (*owing, record_of()):
+        await store.create(record)
+    assert {one.content_hash async for one in store.owing_anything()} == {one.content_hash for one in owing}
+    first, cursor = await store.owing_page(limit=2, cursor="")
+    assert first == [owing[1], owing[0]]
+    assert await store.owing_page(limit=2, cursor=cursor) == ([owing[2]], "")
+
+
+async def test_what_is_due_is_found(store: ContractStore) -> None:
     for next_at in (NOW - 10, NOW, NOW + 5, NOW + 70):
         await store.create(replace(record_of(), deliveries=(Delivery(OTHER, DeliveryAction.SUBMIT, next_at),)))
     await store.create(record_of())
     due = [one.deliveries[0].next_at async for one in store.owing(NOW)]
     assert sorted(due) == [NOW - 10, NOW]
-    assert await store.next_owed_at(NOW) == NOW + 5
-    assert await store.next_owed_at(NOW + 5) == NOW + 70
+    taken = [one.deliveries[0].next_at for one in store.agenda.take_due(NOW)]
+    assert sorted(taken) == [NOW - 10, NOW]
+    assert store.agenda.next_at() == NOW + 5
 
 
 async def test_the_worker_is_woken_by_a_debt_and_by_nothing_else(store: ContractStore) -> None:
@@ -326,12 +365,11 @@ async def test_a_store_that_is_away_is_told(clock: FixedClock) -> None:
     documents.available = False
     for call in (
         store.load(),
-        store.get(record.content_hash),
+        store.get(record_of().content_hash),
         store.create(record_of()),
         store.update(record.content_hash, signed),
         store.page(Query()),
         store.with_grants(record.grant_hashes),
-        store.next_owed_at(NOW),
     ):
         with pytest.raises(StoreUnavailable):
             await call

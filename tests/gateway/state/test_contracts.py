@@ -1,5 +1,7 @@
 """The record of a Contract: what is derived from it, and that nothing is lost on the way to the store and back."""
 
+import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from certs.identity import PeerId
 from gateway.fsc.contract import parse_contract_content
 from gateway.fsc.grants import Grant
 from gateway.fsc.hashes import compute_all
+from gateway.fsc.jcs import parse_json
 from gateway.fsc.profile import HashProfile
 from gateway.fsc.signature import SignatureType
 from gateway.fsc.state import ContractState
@@ -76,6 +79,39 @@ def test_a_record_survives_the_store(
     record = record_of(*grants)
     record = ContractRecord(record.parsed, record.hashes, signed_by, tuple(owed), remark)
     assert ContractRecord.from_body(parse_body(render_body(record.to_body()))) == record
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+properties = st.dictionaries(
+    texts,
+    st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers(-(2**53) + 1, 2**53 - 1)
+        | st.floats(-(2.0**53) + 1, 2.0**53 - 1)
+        | texts,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+        max_leaves=20,
+    ),
+    max_size=4,
+)
+
+
+@given(properties, st.integers(0, 50), st.sampled_from(HashProfile), st.booleans())
+def test_properties_keep_their_hashes_through_the_store_and_on_to_the_next_peer(
+    found: dict[str, Any], depth: int, profile: HashProfile, ascii_only: bool
+) -> None:
+    content = make_content(*GRANTS[:1], now=NOW, profile=profile)
+    for _ in range(depth):
+        found = {"a": found}
+    content["grants"][0]["data"]["properties"] = found
+    hashes = compute_all(parse_contract_content(content), tuple(HashProfile))
+    for _ in range(2):  # each Peer receives, stores, and sends on what it stored
+        received = parse_json(json.dumps({"contract_content": content}, ensure_ascii=ascii_only).encode())
+        parsed = parse_contract_content(received["contract_content"])
+        assert compute_all(parsed, tuple(HashProfile)) == hashes
+        stored = render_body(ContractRecord(parsed, hashes).to_body())
+        content = ContractRecord.from_body(parse_body(stored)).parsed.raw
 
 
 def test_members_that_we_do_not_know_survive_the_store_too() -> None:
@@ -153,9 +189,52 @@ def test_a_signature_is_replaced_by_a_newer_one_of_the_same_peer_only() -> None:
     content = record.parsed.raw
     by_time = {at: signed(PAIR, content, at=at) for at in (10, 20)}
     first = record.with_newer_signature(ACCEPT, CONSUMER, by_time[10], 10)
-    assert first.with_newer_signature(ACCEPT, CONSUMER, "same.time.x", 10) == first
+    assert first.with_newer_signature(ACCEPT, CONSUMER, by_time[10], 10) is first
     assert first.with_newer_signature(ACCEPT, CONSUMER, "older.x.y", 9) == first
     newer = first.with_newer_signature(ACCEPT, CONSUMER, by_time[20], 20)
     assert newer.signatures[ACCEPT][CONSUMER] == by_time[20]
     both = newer.with_newer_signature(REJECT, CONSUMER, by_time[10], 10)
     assert both.signers(ACCEPT) == both.signers(REJECT) == {CONSUMER}
+
+
+def test_of_two_signatures_of_one_second_everybody_keeps_the_same() -> None:
+    record = record_of()
+    one, other = (signed(PAIR, record.parsed.raw, at=10) for _ in range(2))
+    kept = record.with_newer_signature(ACCEPT, CONSUMER, one, 10).with_newer_signature(ACCEPT, CONSUMER, other, 10)
+    assert kept == record.with_newer_signature(ACCEPT, CONSUMER, other, 10).with_newer_signature(
+        ACCEPT, CONSUMER, one, 10
+    )
+
+
+def test_what_is_signed_again_is_owed_once() -> None:
+    record = record_of()
+    offered = record.signed_by_us(ACCEPT, PROVIDER, "a.b.c", action=DeliveryAction.SUBMIT, now=5)
+    again = offered.signed_again(PROVIDER, "a.b.c", "d.e.f", now=9)
+    assert again.deliveries == offered.deliveries, "who has not got the Contract yet gets it with the new signature"
+    confirmed = replace(offered, deliveries=offered.deliveries[1:])
+    again = confirmed.signed_again(PROVIDER, "a.b.c", "d.e.f", now=9)
+    assert again.signatures[ACCEPT][PROVIDER] == "d.e.f"
+    assert again.deliveries == (
+        *confirmed.deliveries,
+        Delivery(offered.deliveries[0].peer_id, DeliveryAction.ACCEPT, 9),
+    )
+
+
+def test_what_changed_meanwhile_is_not_replaced() -> None:
+    record = record_of().with_signature(ACCEPT, PROVIDER, "a.b.c")
+    assert record.signed_again(PROVIDER, "x.y.z", "d.e.f", now=9) is record
+
+
+def test_one_peer_is_hastened_or_all_and_what_is_due_stays() -> None:
+    record = replace(
+        record_of(),
+        deliveries=(
+            Delivery(CONSUMER, DeliveryAction.SUBMIT, 50, attempts=3, last_error="no"),
+            Delivery(OTHER, DeliveryAction.SUBMIT, 60),
+            Delivery(CONSUMER, DeliveryAction.REVOKE, 5),
+        ),
+    )
+    assert [one.next_at for one in record.hastened(CONSUMER, now=10).deliveries] == [10, 60, 5]
+    assert [one.next_at for one in record.hastened(None, now=10).deliveries] == [10, 10, 5]
+    assert record.hastened(CONSUMER, now=10).deliveries[0].attempts == 3
+    assert record.hastened(OTHER, now=70) == record

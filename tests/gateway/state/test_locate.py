@@ -1,5 +1,6 @@
 """Where a Peer's Manager is found, and what is said when it is not."""
 
+import asyncio
 import json
 
 import pytest
@@ -8,7 +9,7 @@ from certs.identity import PeerName
 from gateway.fsc.names import ManagerAddress
 from gateway.http.client import PeerUnreachable
 from gateway.state.local_peer import LocalPeer
-from gateway.state.locate import manager_address_of
+from gateway.state.locate import PeerUnknown, call_manager, manager_address_of
 from tests.gateway.harness import (
     CONSUMER,
     DIRECTORY,
@@ -16,6 +17,7 @@ from tests.gateway.harness import (
     OTHER,
     Federation,
     ForeignPeer,
+    eventually,
     federation,
     make_group,
 )
@@ -115,3 +117,103 @@ async def test_a_directory_that_refuses_is_told() -> None:
         directory.status = 403
         with pytest.raises(PeerUnreachable, match="answered 403"):
             await manager_address_of(await asking(group, directory), FOREIGN)
+
+
+# -- a Peer that moved
+
+
+async def calling(peer: LocalPeer) -> int:
+    return (await call_manager(peer, FOREIGN, "GET", "/v1/peer")).status
+
+
+async def known_address(peer: LocalPeer) -> str:
+    known = await peer.peers.get(FOREIGN)
+    assert known is not None
+    return known.manager_address
+
+
+async def test_where_a_peer_answers_nobody_else_is_asked() -> None:
+    async with federation() as group:
+        directory, foreign = await group.foreign(DIRECTORY), await group.foreign()
+        peer = await asking(group, directory)
+        await peer.peers.remember(FOREIGN, PeerName("x"), ManagerAddress(foreign.address), now=1)
+        foreign.status = 500
+        assert await calling(peer) == 500
+        assert directory.received == []
+
+
+async def test_a_peer_that_moved_is_found_through_the_directory_and_remembered_there() -> None:
+    async with federation() as group:
+        directory, foreign = await group.foreign(DIRECTORY), await group.foreign()
+        directory.status = foreign.status = 200
+        directory.pages["/v1/peers"] = peers({**GOOD, "manager_address": foreign.address})
+        peer = await asking(group, directory)
+        await peer.peers.remember(FOREIGN, PeerName("x"), ManagerAddress("https://localhost:9"), now=1)
+        for _ in range(2):
+            assert await calling(peer) == 200
+        assert await known_address(peer) == foreign.address
+        assert len(directory.received) == 1
+
+
+@pytest.mark.parametrize(
+    ("listed", "why"),
+    [("https://localhost:9", "the same"), ("https://localhost:7", "nobody answers there either")],
+)
+async def test_a_directory_that_knows_no_better_changes_nothing(listed: str, why: str) -> None:
+    async with federation() as group:
+        directory = await group.foreign(DIRECTORY)
+        directory.status = 200
+        directory.pages["/v1/peers"] = peers({**GOOD, "manager_address": listed})
+        peer = await asking(group, directory)
+        await peer.peers.remember(FOREIGN, PeerName("x"), ManagerAddress("https://localhost:9"), now=1)
+        with pytest.raises(PeerUnreachable, match="localhost:9"):
+            await calling(peer)
+        assert await known_address(peer) == "https://localhost:9", why
+
+
+async def test_a_directory_cannot_lead_us_to_another_peer() -> None:
+    async with federation() as group:
+        directory, other = await group.foreign(DIRECTORY), await group.foreign(OTHER)
+        directory.status = other.status = 200
+        directory.pages["/v1/peers"] = peers({**GOOD, "manager_address": other.address})
+        peer = await asking(group, directory)
+        await peer.peers.remember(FOREIGN, PeerName("x"), ManagerAddress("https://localhost:9"), now=1)
+        with pytest.raises(PeerUnreachable, match="localhost:9"):
+            await calling(peer)
+        assert (other.received, await known_address(peer)) == ([], "https://localhost:9")
+
+
+async def test_what_the_peer_tells_us_meanwhile_is_kept() -> None:
+    async with federation() as group:
+        directory, foreign = await group.foreign(DIRECTORY), await group.foreign()
+        directory.status = foreign.status = 200
+        directory.pages["/v1/peers"] = peers({**GOOD, "manager_address": foreign.address})
+        foreign.pause = asyncio.Event()
+        peer = await asking(group, directory)
+        await peer.peers.remember(FOREIGN, PeerName("x"), ManagerAddress("https://localhost:9"), now=1)
+        async with asyncio.TaskGroup() as tasks:
+            task = tasks.create_task(calling(peer))
+            await eventually(lambda: bool(foreign.received))
+            await peer.peers.remember(FOREIGN, PeerName("x"), ADDRESS, now=2)
+            foreign.pause.set()
+        assert task.result() == 200
+        assert await known_address(peer) == ADDRESS
+
+
+async def test_a_directory_that_is_away_is_asked_nothing_about_itself() -> None:
+    async with federation() as group:
+        directory = await group.foreign(DIRECTORY, listen=False)
+        peer = await asking(group, directory)
+        with pytest.raises(PeerUnreachable):
+            await call_manager(peer, DIRECTORY, "GET", "/v1/peer")
+
+
+async def test_nobody_knowing_a_peer_is_told_apart_from_its_being_away() -> None:
+    async with federation() as group:
+        peer = await asking(group)
+        with pytest.raises(PeerUnknown):
+            await calling(peer)
+        await peer.peers.remember(FOREIGN, PeerName("x"), ManagerAddress("https://localhost:9"), now=1)
+        with pytest.raises(PeerUnreachable) as raised:
+            await calling(peer)
+        assert not isinstance(raised.value, PeerUnknown)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from certs.custody import KeyPair
-from gateway.state.own_certificates import COLLECTIONS, OwnCertificates
+from gateway.state.own_certificates import AHEAD_S, COLLECTIONS, OwnCertificates
 from storage.errors import StoreUnavailable
 from storage.memory import MemoryDocuments
 from tests.gateway.harness import CONSUMER, DAY_S, PROVIDER, authority, key_pair
@@ -49,10 +49,20 @@ async def test_a_certificate_is_kept_for_the_longest_that_it_signed(store: Memor
     for until in (end - DAY_S, end, end - 2 * DAY_S, 1):
         await certificates.retain(pair, until)
     assert certificates.published(end - 1) == [pair.chain]
-    assert certificates.published(end) == []
+    assert certificates.published(end + AHEAD_S) == []
     again = await started(store, key_pair(PROVIDER, days=1), now=end - 1)
     assert again.published(end - 1) == [pair.chain]
-    assert (await started(store, now=end)).published(0) == []
+    assert (await started(store, now=end + AHEAD_S)).published(0) == []
+
+
+async def test_a_row_of_tokens_costs_one_write(store: MemoryDocuments) -> None:
+    pair, end = key_pair(PROVIDER, days=1), authority().now + 500 * DAY_S
+    certificates = await started(store, pair)
+    await certificates.retain(pair, end)
+    store.available = False
+    await certificates.retain(pair, end + AHEAD_S)
+    with pytest.raises(StoreUnavailable):
+        await certificates.retain(pair, end + AHEAD_S + 1)
 
 
 async def test_a_configured_certificate_does_not_shorten_what_was_promised(store: MemoryDocuments) -> None:

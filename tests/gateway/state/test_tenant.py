@@ -51,6 +51,7 @@ def test_a_tenant_is_what_its_settings_declare() -> None:
             "manager_address": "https://manager.example.test:8443",
             "inway_address": "https://inway.example.test:443",
             "services": [{"name": "brp", "upstream": "http://127.0.0.1:9000"}],
+            "additional_claims": {"url": "http://127.0.0.1:9090"},
             "accept": [{"grants": ["service_connection"], "peers": ["*"]}],
             "connections": [{"name": "kvk", "service": {"peer_id": PROVIDER, "name": "kvk"}}],
         }
@@ -63,4 +64,5 @@ def test_a_tenant_is_what_its_settings_declare() -> None:
     assert (tenant.group, tenant.key_pairs, tenant.directory) == (group, pairs, True)
     assert list(tenant.services) == ["brp"]
     assert tenant.services[next(iter(tenant.services))] is settings.services[0]
+    assert tenant.additional_claims is settings.additional_claims is not None
     assert (tenant.accept, tenant.connections) == (settings.accept, settings.connections)

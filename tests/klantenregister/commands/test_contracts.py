@@ -1,21 +1,25 @@
 """`klantenregister contracts`, against a running installation."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from certs.identity import PeerId
+from gateway.fsc.signature import SignatureType
+from gateway.manager.contracts import offer
 from klantenregister.admin_client import AdminClient
-from klantenregister.commands import contracts
+from klantenregister.contract_text import characters, short
 from klantenregister.installation import Installation
-from tests.gateway.harness import eventually
+from storage.documents import Query
+from tests.gateway.harness import connection, eventually
 from tests.klantenregister.running import (
     CONSUMER,
     PROVIDER,
     SERVICE,
     Place,
-    agreed,
     command,
     connection_grant,
     dialogue,
@@ -50,12 +54,12 @@ def asking(place: Place, *words: str, tenant: str = PROVIDER.slug) -> list[str]:
 
 
 async def test_the_list_shows_what_waits_for_whom(federation: Place, offered: Installation, capsys: Capture) -> None:
-    short = contracts._short(offered_hash(offered))
+    named = short(offered_hash(offered))
 
     assert await command(*asking(federation, "list", "--state", "proposed")) == 0
     headings, row = capsys.readouterr().out.splitlines()
-    assert headings.split() == ["HASH", "STATE", "WHAT", "UNTIL", "WAITS", "FOR"]
-    assert row.startswith(f"{short}  proposed  {CONSUMER.peer_id} may use {PROVIDER.peer_id}/{SERVICE}  ")
+    assert headings.split() == ["HASH", "STATE", "WHAT", "UNTIL", "WAITS", "FOR", "MADE", "FOR"]
+    assert row.startswith(f"{named}  proposed  {CONSUMER.peer_id} may use {PROVIDER.peer_id}/{SERVICE}  ")
     assert row.endswith(f"  {PROVIDER.peer_id}")
 
     assert await command(*asking(federation, "list", "--json")) == 0
@@ -85,7 +89,7 @@ async def test_a_contract_is_shown_by_its_hash_or_a_beginning(
     federation: Place, offered: Installation, capsys: Capture
 ) -> None:
     content_hash = offered_hash(offered)
-    for wanted in (content_hash, contracts._short(content_hash), contracts._characters(content_hash)):
+    for wanted in (content_hash, short(content_hash), characters(content_hash)):
         assert await command(*asking(federation, "show", wanted)) == 0
         lines = capsys.readouterr().out.splitlines()
         assert lines[0] == f"Contract   {content_hash}"
@@ -113,24 +117,19 @@ async def test_a_hash_that_names_none_or_several_fails(
         assert printed.out == ""
 
 
-def test_a_short_hash_never_looks_like_an_option() -> None:
-    assert contracts._short("$1$1$--Abcdefghijklmnop") == "Abcdefghijkl"
-    assert contracts._characters("$1$1$a-b") == "a-b"
-
-
 async def test_without_a_terminal_nothing_is_asked(federation: Place, offered: Installation, capsys: Capture) -> None:
     content_hash = offered_hash(offered)
-    short = contracts._short(content_hash)
+    named = short(content_hash)
 
-    assert await command(*asking(federation, "accept", short)) == 0
-    assert capsys.readouterr().out == f"{short} is now valid\n"
+    assert await command(*asking(federation, "accept", named)) == 0
+    assert capsys.readouterr().out == f"{named} is now valid\n"
     await eventually(lambda: bool(connection_grant(offered)))
     assert await command(*asking(federation, "accept", content_hash, "--json")) == 0
     assert json.loads(capsys.readouterr().out)["state"] == "VALID"
-    assert await command(*asking(federation, "reject", short)) == 1
+    assert await command(*asking(federation, "reject", named)) == 1
     assert "revoke it instead" in capsys.readouterr().err
-    assert await command(*asking(federation, "revoke", short, "--yes")) == 0
-    assert capsys.readouterr().out == f"{short} is now revoked\n"
+    assert await command(*asking(federation, "revoke", named, "--yes")) == 0
+    assert capsys.readouterr().out == f"{named} is now revoked\n"
     assert await command(*asking(federation, "reject", content_hash)) == 1
     assert "the contract is revoked" in capsys.readouterr().err
 
@@ -145,46 +144,10 @@ async def test_on_a_terminal_it_shows_the_contract_and_asks(federation: Place, o
         assert f"Grant      {CONSUMER.peer_id} may use" in shown
     assert await command(*asking(federation, "show", content_hash)) == 0
     code, shown = await dialogue(words, ("Reject this contract? [y/N] ", "ja\n"))
-    assert (code, shown.splitlines()[-1]) == (0, f"{contracts._short(content_hash)} is now rejected")
+    assert (code, shown.splitlines()[-1]) == (0, f"{short(content_hash)} is now rejected")
     # Signed already, and told that nobody needs to be asked.
     code, shown = await dialogue([*words, "--yes"])
-    assert (code, shown) == (0, f"{contracts._short(content_hash)} is now rejected\r\n")
-
-
-async def test_a_contract_is_requested_for_a_connection_or_any_service(federation: Place, capsys: Capture) -> None:
-    async with serving(federation.settings()) as installation:
-        await eventually(lambda: agreed(installation), within_s=10)
-        ask = asking(federation, "request", "--connection", SERVICE, tenant=CONSUMER.slug)
-        assert await command(*ask) == 0
-        told = capsys.readouterr().out
-        assert told.startswith("offered ")
-        assert told.endswith(f": {CONSUMER.peer_id} may use {PROVIDER.peer_id}/{SERVICE}\n")
-
-        service = ["--service", f"{PROVIDER.peer_id}/anders", "--valid-days", "10"]
-        ask = asking(federation, "request", *service, "--json", tenant=CONSUMER.slug)
-        assert await command(*ask) == 0
-        offered = json.loads(capsys.readouterr().out)
-        assert offered["not_after"] - offered["not_before"] == 10 * 86_400
-        assert offered["grants"][0]["data"]["service"]["name"] == "anders"
-
-
-async def test_a_request_that_is_not_right_is_told(federation: Place, capsys: Capture) -> None:
-    async with serving(federation.settings()):
-        for words, code, told in (
-            ([], 2, "either --connection NAME or --service"),
-            (["--connection", "a", "--service", "b/c"], 2, "either --connection NAME or --service"),
-            (["--service", "no-slash"], 2, "PEER_ID/NAME"),
-            (["--connection", SERVICE, "--valid-days", "3"], 2, "--valid-days goes with --service"),
-            (["--service", "a/b", "--valid-days", "three"], 2, "invalid int value"),
-            (["--connection", "nothing"], 1, f"there are: {SERVICE}"),
-            (["--service", f"{PROVIDER.peer_id}/"], 1, "service/name"),
-            (["--service", f"{PROVIDER.peer_id}/anders", "--valid-days", "0"], 1, "valid_days"),
-        ):
-            assert await command(*asking(federation, "request", *words, tenant=CONSUMER.slug)) == code
-            printed = capsys.readouterr()
-            assert told in printed.err
-            assert "Traceback" not in printed.err
-            assert printed.out == ""
+    assert (code, shown) == (0, f"{short(content_hash)} is now rejected\r\n")
 
 
 async def test_which_tenant_must_be_said_when_there_are_more(federation: Place, capsys: Capture) -> None:
@@ -195,43 +158,120 @@ async def test_which_tenant_must_be_said_when_there_are_more(federation: Place, 
         assert "there are: directory, elders, voorbeeld" in capsys.readouterr().err
 
 
-def test_a_description_tells_what_is_still_to_be_delivered_and_on_whose_behalf() -> None:
-    service = {"peer_id": "2", "name": "brp"}
-    contract = {
-        "content_hash": "$1$1$abc",
-        "state": "VALID",
-        "not_before": 0,
-        "not_after": 86_400,
-        "created_at": 0,
-        "hash_profile": "fsc-2.0",
-        "peer_ids": ["1", "2", "3"],
-        "grants": [
-            {
-                "grant_hash": "$1$4$x",
-                "data": {
-                    "outway": {"peer_id": "1"},
-                    "service": service,
-                    "delegator": {"peer_id": "3"},
-                    "properties": {"a": 1},
-                },
-            },
-            {"grant_hash": "$1$2$y", "data": {"directory": {"peer_id": "9"}, "service": service}},
-        ],
-        "signatures": {"accept": ["1", "2"], "reject": [], "revoke": []},
-        "missing_accepts": [],
-        "deliveries": [
-            {"peer_id": "3", "action": "submit", "attempts": 0, "next_at": 1, "last_error": ""},
-            {"peer_id": "2", "action": "accept", "attempts": 2, "next_at": 1, "last_error": "refused"},
-        ],
-        "remark": "by an operator",
-    }
+async def test_what_the_rules_make_of_a_contract_is_explained(
+    federation: Place, offered: Installation, capsys: Capture
+) -> None:
+    content_hash = offered_hash(offered)
+    assert await command(*asking(federation, "explain", short(content_hash))) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"Contract   {content_hash}",
+        "State      proposed",
+        "Rules      there are none",
+        "Now        no accept rule matches: a human decides",
+        "For you    accept or reject it",
+    ]
+    assert await command(*asking(federation, "accept", content_hash)) == 0
+    capsys.readouterr()
+    assert await command(*asking(federation, "explain", content_hash, "--json")) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["signed_by_us"], shown["remark"], shown["for_a_person"]) == (["accept"], "accept by an operator", "")
+    assert await command(*asking(federation, "explain", "$nonsense")) == 1
 
-    lines = contracts._description(contract)
 
-    assert "Grant      1 may use 2/brp on behalf of 3" in lines
-    assert "           properties: {'a': 1}" in lines
-    assert "Grant      publish 2/brp at 9" in lines
-    assert "Delivering submit to 3: attempt 1" in lines
-    assert "Delivering accept to 2: attempt 3, last: refused" in lines
-    assert "Remark     by an operator" in lines
-    assert not any(line.startswith(("Reject", "Revoke", "Waits")) for line in lines)
+async def _rejected(installation: Installation) -> str:
+    """The hash of the one Contract that the provider rejects."""
+    contracts = hosted(installation, PROVIDER).peer.contracts
+    async with asyncio.timeout(10):
+        while True:
+            records, _ = await contracts.page(Query())
+            rejected = [one.content_hash for one in records if one.signers(SignatureType.REJECT)]
+            if rejected:
+                return str(rejected[0])
+            await asyncio.sleep(0.02)
+
+
+async def test_each_rule_is_explained_with_what_it_found(federation: Place, capsys: Capture) -> None:
+    peers = {"peers": [CONSUMER.peer_id]}
+    federation.document["tenants"][1]["accept"] = [
+        {"grants": ["service_publication"], **peers},
+        {"grants": ["service_connection"], "action": "reject", "reason": "closed until May", **peers},
+        {"grants": ["service_connection"], **peers},
+    ]
+    async with serving(federation.settings()) as installation:
+        content_hash = await _rejected(installation)
+        assert await command(*asking(federation, "explain", content_hash)) == 0
+        lines = capsys.readouterr().out.splitlines()
+    assert lines[1:] == [
+        "State      rejected",
+        "Rule 1     to accept does not match: grants: the contract has a grant of type service_connection",
+        "Rule 2     to reject matches: closed until May",
+        "Rule 3     to accept matches (not tried)",
+        "Now        we have signed already",
+        "We signed  reject",
+        "Remark     accept rule 2: reject: closed until May",
+    ]
+
+
+# -- what is still to be delivered
+
+
+async def owing(installation: Installation) -> str:
+    """A Contract of the provider with a Peer that nobody can find, tried at least once; its content hash."""
+    peer, absent = hosted(installation, PROVIDER).peer, PeerId("00000000000000000077")
+    now = peer.clock.now()
+    grant = connection(peer.signing_pair(), peer.peer_id, absent)
+    record = await offer(peer, (grant,), not_before=now, not_after=now + 86_400, created_at=now, remark="")
+
+    def tried() -> bool:
+        known = peer.contracts.view.get(record.content_hash)
+        return known is not None and known.deliveries[0].attempts > 0
+
+    await eventually(tried, within_s=10)
+    return record.content_hash
+
+
+async def test_what_is_owed_is_listed_with_what_was_said_last(
+    federation: Place, offered: Installation, capsys: Capture
+) -> None:
+    content_hash = await owing(offered)
+
+    assert await command(*asking(federation, "deliveries")) == 0
+    headings, row = capsys.readouterr().out.splitlines()
+    assert headings.split() == ["HASH", "ACTION", "TO", "ATTEMPTS", "NEXT", "TRY", "LAST", "ERROR"]
+    assert row.startswith(f"{short(content_hash)}  submit  00000000000000000077  ")
+    assert "does not know it" in row
+
+    assert await command(*asking(federation, "deliveries", "--json")) == 0
+    (owed,) = json.loads(capsys.readouterr().out)
+    assert (owed["content_hash"], owed["action"]) == (content_hash, "submit")
+    assert owed["attempts"] >= 1
+
+
+async def test_when_all_is_delivered_that_is_said(federation: Place, offered: Installation, capsys: Capture) -> None:
+    assert await command(*asking(federation, "deliveries", tenant=CONSUMER.slug)) == 0
+    assert capsys.readouterr().out == "Everything is delivered.\n"
+
+
+@pytest.mark.parametrize("which", ["hash", "beginning", "all", "peer"])
+async def test_what_is_owed_is_tried_at_once(
+    federation: Place, offered: Installation, capsys: Capture, which: str
+) -> None:
+    content_hash = await owing(offered)
+    words = {
+        "hash": [content_hash],
+        "beginning": [short(content_hash)],
+        "all": ["--all"],
+        "peer": [content_hash, "--peer", "00000000000000000077"],
+    }[which]
+    assert await command(*asking(federation, "retry", *words)) == 0
+    assert capsys.readouterr().out.strip().endswith(": 1") or which == "all"
+    assert await command(*asking(federation, "retry", "--json", *words)) == 0
+    assert isinstance(json.loads(capsys.readouterr().out), dict)
+
+
+@pytest.mark.parametrize("words", [[], ["abc", "--all"]])
+async def test_what_to_try_must_be_said(
+    federation: Place, offered: Installation, capsys: Capture, words: list[str]
+) -> None:
+    assert await command(*asking(federation, "retry", *words)) == 2
+    assert "HASH or --all" in capsys.readouterr().err

@@ -102,3 +102,38 @@ def test_a_profile_can_be_chosen_whatever_the_version(file: Path, capsys: pytest
     file.write_text(json.dumps(FLAT))
     assert run(str(file), "--profile", "fsc-2.0-rawbytes", "--json") == 0
     assert json.loads(capsys.readouterr().out) == {"hashes": [vector("fsc-2.0-rawbytes", "flat")]}
+
+
+@pytest.mark.parametrize(
+    ("profile", "of"), [("fsc-develop", "content"), ("fsc-1.1", "content"), ("fsc-1.1", "grant 0")]
+)
+def test_the_profile_that_gives_an_expected_hash_is_told(
+    profile: str, of: str, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text(json.dumps(FLAT))
+    found = vector(profile, "flat")
+    expected = found["content_hash"] if of == "content" else found["grant_hashes"][0]
+    assert run(str(file), "--expect", expected, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["matching"] == [{"profile": profile, "of": of}]
+    assert run(str(file), "--expect", expected) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"expected: the hash of {of} by profile {profile}"
+
+
+def test_an_expected_hash_that_two_profiles_give_is_told_for_both(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text(json.dumps(UNION))
+    assert run(str(file), "--expect", vector("fsc-2.0", "union")["content_hash"], "--json") == 0
+    found = [one["profile"] for one in json.loads(capsys.readouterr().out)["matching"]]
+    assert found == ["fsc-2.0", "fsc-2.0-rawbytes"]
+
+
+@pytest.mark.parametrize("expected", ["", "$1$1$AAAA", vector("fsc-2.0", "union")["content_hash"] + "=="])
+def test_an_expected_hash_that_no_profile_gives_fails(
+    expected: str, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text(json.dumps(UNION))
+    assert run(str(file), "--expect", expected) == 1
+    assert capsys.readouterr().out.endswith("expected: no profile gives this hash\n")
+    assert run(str(file), "--expect", expected, "--json") == 1
+    assert json.loads(capsys.readouterr().out)["matching"] == []

@@ -31,6 +31,12 @@ async def test_the_peers_that_a_tenant_knows_are_listed(
     assert [row.split()[:4] for row in rows] == [
         [member.peer_id, *member.name.split(), federation.manager(member, "")] for member in (CONSUMER, PROVIDER)
     ]
+    assert {one["peer_id"]: one["hash_profile"] for one in listed} == {
+        CONSUMER.peer_id: None,  # it announced itself, and signed nothing with the Directory
+        PROVIDER.peer_id: "fsc-2.0",
+    }
+    assert {one["version_problem"] for one in listed} == {""}
+    assert [row.split()[4] for row in rows] == ["-", "fsc-2.0"]
     assert {(one["peer_id"], one["name"], one["manager_address"]) for one in listed} == {
         (member.peer_id, member.name, federation.manager(member, "")) for member in (CONSUMER, PROVIDER)
     }

@@ -1,0 +1,1 @@
+"""Benchmarks: the real program on one core, load from the other, every figure a ratio inside one run."""

@@ -1,0 +1,47 @@
+"""Which Contracts owe a delivery, and when: in memory, so that nobody reads the store to learn that nothing is due.
+
+A Contract is here for as long as its document has deliveries, whatever became of the Contract itself.
+"""
+
+import heapq
+
+from gateway.fsc.names import ContentHash
+from gateway.state.contracts import ContractRecord
+
+
+class Agenda:
+    """The Contracts that owe something, the first to be looked at first. Units: instants are Unix seconds."""
+
+    def __init__(self) -> None:
+        self._owing: dict[ContentHash, ContractRecord] = {}
+        self._times: list[tuple[int, ContentHash]] = []
+        """A heap. What a later write made untrue stays in it until its time comes, and means nothing then."""
+
+    def put(self, record: ContractRecord) -> None:
+        """Know what `record` owes from here on, which may be nothing."""
+        if not record.deliveries:
+            self._owing.pop(record.content_hash, None)
+            return
+        self._owing[record.content_hash] = record
+        for at in {one.next_at for one in record.deliveries}:
+            heapq.heappush(self._times, (at, record.content_hash))
+
+    def put_back(self, content_hash: ContentHash) -> None:
+        """Name a Contract again that `take_due` named: what it owed then, and still does, was not brought."""
+        record = self._owing.get(content_hash)
+        if record is not None:
+            self.put(record)
+
+    def take_due(self, now: int) -> list[ContractRecord]:
+        """Those with a delivery due at `now`, each once; they are named again when they are put again."""
+        due: dict[ContentHash, ContractRecord] = {}
+        while self._times and self._times[0][0] <= now:
+            at, content_hash = heapq.heappop(self._times)
+            record = self._owing.get(content_hash)
+            if record is not None and any(one.next_at == at for one in record.deliveries):
+                due[content_hash] = record
+        return list(due.values())
+
+    def next_at(self) -> int | None:
+        """When to look again at the latest; None when nothing is owed. What is due already has been taken."""
+        return self._times[0][0] if self._times else None

@@ -1,0 +1,3 @@
+"""The federation that these tests play in."""
+
+from tests.gateway.dataplane import plane as plane
