@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import json
 import os
+import select
 import statistics
 import subprocess
 import sys
@@ -28,6 +29,8 @@ FEW, MANY = 100, 10_000
 PROGRAM_CORE, LOAD_CORE = 0, 1
 TARGET = 0.60
 _SETTLE_S = 30.0
+_PATIENCE_S = 60.0
+"""Longer than any run or preparation takes: a connection that the program forgot would be waited for without end."""
 _UPKEEP_S = 16.0
 """A little more than the pause between two rounds of the program's own upkeep."""
 
@@ -94,6 +97,8 @@ class LoadProcess:
 
     def _answer(self) -> dict[str, Any]:
         assert self._process.stdout is not None
+        if not select.select([self._process.stdout], [], [], _PATIENCE_S)[0]:
+            raise RuntimeError(f"the load generator said nothing for {_PATIENCE_S:g} s: see serve.log of the program")
         line = self._process.stdout.readline()
         if not line:
             raise RuntimeError("the load generator ended")

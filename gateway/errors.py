@@ -183,6 +183,14 @@ class InvalidContract(ManagerError):
     own = True
 
 
+class TooManyProposals(ManagerError):
+    """The Peer has proposed more than we keep for it until somebody decides."""
+
+    code = "ERROR_CODE_TOO_MANY_PROPOSALS"
+    status = 429
+    own = True
+
+
 class AccessTokenMissing(InwayError):
     """`Fsc-Authorization` holds no access token."""
 

@@ -93,4 +93,6 @@ def add_options(parser: argparse.ArgumentParser, *, tenant: bool = True) -> None
 
 def client_of(arguments: argparse.Namespace) -> AdminClient:
     """The installation that the options of `add_options` mean. Raises: WrongUsage."""
+    if arguments.config == DEFAULT_CONFIG and not DEFAULT_CONFIG.exists():
+        raise WrongUsage(f"there is no {DEFAULT_CONFIG} here: name the configuration with --config FILE")
     return AdminClient(read_settings(arguments.config))

@@ -30,7 +30,7 @@ def description(contract: dict[str, Any]) -> list[str]:
     for kind, peers in contract["signatures"].items():
         if peers:
             lines.append(f"{kind.capitalize():10} {', '.join(peers)}")
-    if contract["missing_accepts"]:
+    if contract["state"] == "PROPOSED" and contract["missing_accepts"]:
         lines.append(f"Waits for  accept of {', '.join(contract['missing_accepts'])}")
     for one in contract["deliveries"]:
         why = f", last: {one['last_error']}" if one["last_error"] else ""
@@ -55,7 +55,9 @@ def _terms(contract: dict[str, Any]) -> Iterator[str]:
     days = (contract["not_after"] - contract["not_before"]) // 86_400
     yield f"Valid      {instant(contract['not_before'])} until {instant(contract['not_after'])} ({days} days)"
     yield f"Created    {instant(contract['created_at'])}, hash profile {contract['hash_profile']}"
-    yield f"Peers      {', '.join(contract['peer_ids'])}"
+    names = contract["peer_names"]
+    for index, peer_id in enumerate(contract["peer_ids"]):
+        yield f"{'' if index else 'Peers':10} {peer_id} {names.get(peer_id, '(unknown to us)')}"
     for grant in contract["grants"]:
         yield f"Grant      {_grant(grant['data'])}"
         if "grant_hash" in grant:

@@ -115,7 +115,7 @@ class Listeners:
         assert runner.server is not None
         self._runners.append(runner)
         own = {name: value for name, value in options.items() if name not in _OF_THE_SERVER}
-        return runner, partial(protocol, runner.server, **own)
+        return runner, partial(protocol, runner.server, header_timeout_s=self.timeouts.header_seconds, **own)
 
 
 def cannot_listen(key: str, address: ListenAddress, error: OSError) -> Failed:

@@ -9,6 +9,7 @@ Durability: a commit is one fsync of the write-ahead log (`synchronous = FULL`).
 """
 
 import asyncio
+import itertools
 import secrets
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -24,7 +25,7 @@ from storage.group_commit import GroupCommit, QueueLimits
 from storage.matching import contains_folded
 from storage.paging import DocumentPosition, document_cursor, parse_document_cursor
 from storage.sqlite_connection import BUSY_TIMEOUT_S, OPEN_TIMEOUT_S, Link, SqliteFile, no_preparation, unavailable
-from storage.sqlite_query import CONTAINS_FUNCTION, count_sql, crowd_sql, documents_sql, page_sql
+from storage.sqlite_query import CONTAINS_FUNCTION, count_sql, crowd_sql, documents_sql, elements_wanted, page_sql
 from storage.sqlite_readers import Readers
 from storage.sqlite_schema import LAYOUT, Table, extend_schema, scalar_value
 from storage.sqlite_writer import DocumentWriter, Job, RowDelete, RowPut
@@ -195,8 +196,11 @@ class SqliteTenantDocuments:
         def read(connection: sqlite3.Connection) -> Page:
             rows: list[Any] = []
             connection.execute("BEGIN")
-            in_passing = crowd is not None and _number(connection, crowd.text, crowd.values) == 1
-            for sql in page_sql(self._tenant, collection, query, after, in_passing=in_passing):
+            crowds: list[Condition] = []
+            if crowd is not None:
+                (are_crowds,) = connection.execute(crowd.text, crowd.values).fetchall()
+                crowds += itertools.compress(elements_wanted(query), are_crowds)
+            for sql in page_sql(self._tenant, collection, query, after, crowds=crowds):
                 missing = query.limit + 1 - len(rows)
                 rows += connection.execute(sql.text, (*sql.values, missing, query.offset)).fetchall()
             connection.execute("COMMIT")

@@ -67,29 +67,40 @@ def count_sql(tenant: str, collection: Collection, where: Sequence[Condition]) -
 
 
 def crowd_sql(tenant: str, collection: Collection, query: Query) -> Sql | None:
-    """Ask, with one row and column, whether so many documents match that a page of them is better found in passing.
+    """Ask, with a row of one column for each of `elements_wanted`, whether so many documents match it that collecting
+    them is dearer than asking it of a document in passing.
 
     None for a listing that has no order of its own, or no element to search by.
     """
-    wanted = [one for one in query.where if isinstance(one, AnyElement)]
+    wanted = elements_wanted(query)
     if query.sort is None or not wanted:
         return None
     found = [_rows_with(tenant, collection, one) for one in wanted]
     counts = [Sql(f"(SELECT count(*) FROM ({one.text} LIMIT {CROWD})) = {CROWD}", one.values) for one in found]  # noqa: S608
-    every = joined(" AND ", counts)
+    every = joined(", ", counts)
     return Sql(f"SELECT {every.text}", every.values)
 
 
+def elements_wanted(query: Query) -> list[AnyElement]:
+    """The conditions on elements that all must hold, in their order."""
+    return [one for one in query.where if isinstance(one, AnyElement)]
+
+
 def page_sql(
-    tenant: str, collection: Collection, query: Query, after: DocumentPosition | None, *, in_passing: bool = False
+    tenant: str,
+    collection: Collection,
+    query: Query,
+    after: DocumentPosition | None,
+    *,
+    crowds: Sequence[Condition] = (),
 ) -> tuple[Sql, ...]:
     """Statements whose rows (id, revision, body, sort value), one after the other, are the listing after `after`.
 
     Each takes, as its last two values still to be given, how many rows at most and how many to skip.
-    `in_passing` goes through the documents in their order and looks at each, until the page is full, instead of
-    collecting and sorting all that match.
+    What matches one of `crowds` is not collected: it is asked of each document that the other conditions leave. Where
+    they leave all, those are gone through in their order until the page is full, instead of sorted.
     """
-    filtered = _filter(tenant, collection, query.where, in_passing=in_passing)
+    filtered = _filter(tenant, collection, query.where, crowds)
     parts = [None] if after is None else _parts_after(query.sort, after)
     return tuple(_listing(collection, query.sort, filtered, part) for part in parts)
 
@@ -123,10 +134,10 @@ def _parts_after(sort: Sort | None, after: DocumentPosition) -> list[Sql | None]
     return [values, Sql(f"{by} IS NULL")] if sort.descending else [values]
 
 
-def _filter(tenant: str, collection: Collection, where: Sequence[Condition], *, in_passing: bool = False) -> Sql:
+def _filter(tenant: str, collection: Collection, where: Sequence[Condition], crowds: Sequence[Condition] = ()) -> Sql:
     conditions = [
         _has_element(tenant, collection, condition)
-        if in_passing and isinstance(condition, AnyElement)
+        if isinstance(condition, AnyElement) and condition in crowds
         else _condition(tenant, collection, condition)
         for condition in where
     ]

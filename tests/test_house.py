@@ -1,5 +1,6 @@
 """The files around the program agree with each other and with the code: Makefile, locks, image, licence, catalogue."""
 
+import argparse
 import ast
 import re
 import subprocess
@@ -14,7 +15,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from scripts.check_docs import find_faults, parse_targets
+from klantenregister.cli import build_parser
+from scripts.check_docs import find_faults, find_pages, parse_targets
 from scripts.check_mirror import PACKAGES
 
 ROOT = Path(__file__).parents[1]
@@ -56,6 +58,31 @@ def test_make_alone_is_help() -> None:
 
 def test_the_documentation_names_only_targets_and_files_that_exist() -> None:
     assert list(find_faults(ROOT)) == []
+
+
+def _documented_commands() -> list[str]:
+    """What the documentation tells people to type, in blocks and within lines: `klantenregister COMMAND ...`."""
+    pages = "".join(page.read_text(encoding="utf-8").replace("\\\n", " ") for page in find_pages(ROOT))
+    blocks = "\n".join(re.findall(r"^```sh\n(.*?)^```", pages, re.MULTILINE | re.DOTALL))
+    typed = re.findall(r"^klantenregister .+", blocks, re.MULTILINE) + re.findall(r"`(klantenregister [^`\n]+)`", pages)
+    return sorted({line.partition(" #")[0].strip() for line in typed})
+
+
+def _actions(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """The subcommands of a parser, by name."""
+    found = [one.choices for one in parser._actions if isinstance(one, argparse._SubParsersAction)]
+    return dict(found[0]) if found else {}
+
+
+@pytest.mark.parametrize("line", _documented_commands())
+def test_the_documentation_names_only_commands_and_options_that_exist(line: str) -> None:
+    parser = build_parser()
+    for word in line.split()[1:]:
+        if actions := _actions(parser):
+            assert word in actions
+            parser = actions[word]
+        elif word.startswith("--"):
+            assert word in parser._option_string_actions
 
 
 @pytest.mark.parametrize("script", [".ci/run", "scripts/venv", "scripts/services", "scripts/lock"])

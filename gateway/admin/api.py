@@ -9,7 +9,7 @@ from gateway.admin.deliveries import delivery_operations
 from gateway.admin.desired import desired_operations
 from gateway.admin.diagnosis import diagnosis_operations
 from gateway.admin.explain import explain_operations
-from gateway.admin.offers import known_peers, offer_operations
+from gateway.admin.offers import offer_operations, peer_names
 from gateway.admin.openapi import Operation, openapi
 from gateway.admin.peers import peer_operations
 from gateway.admin.problems import Problem, render_problems
@@ -137,14 +137,16 @@ class AdminApi:
         if record is None:
             raise no_contract()
         content = record.content
+        names = await peer_names(peer, content.peer_ids())
         return web.json_response(
             {
                 **contract_view(record, now=peer.clock.now()),
+                "peer_names": names,
                 "content": record.parsed.raw,
                 **review(
                     Terms(content.grants, content.not_before, content.not_after),
                     peer.tenant,
-                    await known_peers(peer, content.peer_ids()),
+                    names,
                 ),
             }
         )

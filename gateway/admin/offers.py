@@ -2,7 +2,7 @@
 Grants in which the tenant takes part.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,7 @@ from storage.documents import JsonObject
 
 _KINDS = ("connection", "service", "publish", "grants")
 _DEFAULT_DAYS = 365
+_DIRECTORY = "a Directory of the Group"
 _MAX_GRANTS = 100
 """More than a person can look at; other Managers refuse contracts with very many."""
 
@@ -103,9 +104,12 @@ def offer_operations(hosted: Hosted) -> tuple[Operation, ...]:
     )
 
 
-async def known_peers(peer: LocalPeer, peer_ids: frozenset[PeerId]) -> frozenset[PeerId]:
-    """Those of the Peers that we know ourselves or that the Group names."""
-    return frozenset(await peer.peers.get_many(peer_ids)) | frozenset(peer.tenant.group.directories)
+async def peer_names(peer: LocalPeer, peer_ids: frozenset[PeerId]) -> Mapping[PeerId, str]:
+    """Names of those of the Peers that are ourselves, that we know, or that the Group names as its Directories."""
+    known = await peer.peers.get_many(peer_ids)
+    directories = dict.fromkeys(peer_ids & peer.tenant.group.directories.keys(), _DIRECTORY)
+    names = {peer_id: one.name for peer_id, one in known.items()}
+    return {**directories, **names, peer.peer_id: peer.tenant.name}
 
 
 class _Offers:
@@ -132,6 +136,7 @@ class _Offers:
         peer = self._hosted.manager(request).peer
         draft = draft_of(_offer_request(await json_body(request)), peer)
         peer_ids = draft.terms.peer_ids()
+        names = await peer_names(peer, peer_ids)
         profile = peer.tenant.group.hash_profiles[0]
         return web.json_response(
             {
@@ -141,9 +146,10 @@ class _Offers:
                 "not_before": draft.terms.not_before,
                 "not_after": draft.terms.not_after,
                 "peer_ids": sorted(peer_ids),
+                "peer_names": names,
                 "grants": [{"data": grant_data(grant, profile)} for grant in draft.terms.grants],
                 "made_for": draft.label,
-                **review(draft.terms, peer.tenant, await known_peers(peer, peer_ids)),
+                **review(draft.terms, peer.tenant, names),
             }
         )
 

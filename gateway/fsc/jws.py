@@ -11,15 +11,17 @@ import base64
 import binascii
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from typing import TypeAlias
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 from jwt import PyJWS
+from pydantic_core import to_json
 
 from certs.thumbprint import CertificateThumbprint, normalise_certificate_thumbprint
 from gateway.errors import InvalidRequest, quoted
-from gateway.fsc.jcs import JsonObject, canonicalise, parse_json
+from gateway.fsc.jcs import JsonObject, parse_json
 
 MIN_RSA_BITS = 2048
 
@@ -113,10 +115,7 @@ def sign_compact(
     public_key = key.public_key()
     algorithm = algorithm or algorithm_for(public_key)
     check_key(public_key, algorithm)
-    header = {"alg": algorithm.name, "x5t#S256": thumbprint}
-    if type_name is not None:
-        header["typ"] = type_name
-    signing_input = f"{encode_base64url(canonicalise(header))}.{encode_base64url(canonicalise(payload))}"
+    signing_input = f"{_header_part(algorithm, thumbprint, type_name)}.{encode_base64url(to_json(payload))}"
     return f"{signing_input}.{encode_base64url(algorithm.library.sign(signing_input.encode(), key))}"
 
 
@@ -150,7 +149,14 @@ def check_key(key: PublicKey, algorithm: Algorithm) -> None:
 
 def encode_base64url(data: bytes) -> str:
     """Spell bytes as base64url without padding."""
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+@lru_cache(maxsize=64)
+def _header_part(algorithm: Algorithm, thumbprint: CertificateThumbprint, type_name: str | None) -> str:
+    """The first part of a JWS: one certificate signs very many."""
+    header = {"alg": algorithm.name, "x5t#S256": thumbprint}
+    return encode_base64url(to_json(header if type_name is None else {**header, "typ": type_name}))
 
 
 def _json_part(part: str, name: str) -> JsonObject:

@@ -1,9 +1,9 @@
-"""The state of a contract, as one table.
+"""The state of a contract, as one list of conditions.
 
 Standard: FSC Core, Contracts and Signatures.
 
 Theory of operation. A contract has no state of its own: it is what its signatures and the clock make it, so nothing
-can contradict them. The table is read from top to bottom and the first row that holds is the state:
+can contradict them. The first of these that holds, in this order, is the state:
 
 1. a reject or a revoke is final. It wins over time and over any accept, earlier or later, whoever of the parties made
    it; nothing ever leads back from REJECTED or REVOKED;
@@ -13,8 +13,7 @@ can contradict them. The table is read from top to bottom and the first row that
 Only verified signatures of parties go in: whoever passes them here has checked them.
 """
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
 from enum import StrEnum
 
 from certs.identity import PeerId
@@ -31,36 +30,25 @@ class ContractState(StrEnum):
     EXPIRED = "EXPIRED"
 
 
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    content: ContractContent
-    accepted: Collection[PeerId]
-    rejected: Collection[PeerId]
-    revoked: Collection[PeerId]
-    now: int
-
-
-_TABLE: tuple[tuple[ContractState, Callable[[_Facts], bool]], ...] = (
-    (ContractState.REJECTED, lambda facts: bool(facts.rejected)),
-    (ContractState.REVOKED, lambda facts: bool(facts.revoked)),
-    (ContractState.EXPIRED, lambda facts: facts.now >= facts.content.not_after),
-    (ContractState.PROPOSED, lambda facts: not facts.content.required_accepts() <= set(facts.accepted)),
-    (ContractState.PROPOSED, lambda facts: facts.now < facts.content.not_before),
-    (ContractState.VALID, lambda _: True),
-)
-
-
 def contract_state(
     content: ContractContent,
     *,
-    accepted: Collection[PeerId],
-    rejected: Collection[PeerId],
-    revoked: Collection[PeerId],
+    accepted: AbstractSet[PeerId],
+    rejected: AbstractSet[PeerId],
+    revoked: AbstractSet[PeerId],
     now: int,
 ) -> ContractState:
     """Tell where a contract stands, from the Peers whose verified signature of each type we hold.
 
     Units: `now` is whole Unix seconds.
     """
-    facts = _Facts(content, accepted, rejected, revoked, now)
-    return next(state for state, holds in _TABLE if holds(facts))
+    # Asked at every request that a contract is needed for.
+    if rejected:  # 1
+        return ContractState.REJECTED
+    if revoked:
+        return ContractState.REVOKED
+    if now >= content.not_after:  # 2
+        return ContractState.EXPIRED
+    if content.required_accepts() <= accepted and now >= content.not_before:  # 3
+        return ContractState.VALID
+    return ContractState.PROPOSED

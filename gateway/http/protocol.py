@@ -2,7 +2,8 @@
 
 Middlewares see requests; a broken request line or an endless header never becomes one. The protocol of the connection
 answers those: `FscProtocol` for Manager, Inway and Outway, `ProblemProtocol` for register, administration and health.
-Neither answer nor log repeats what was sent: it may be a token.
+Neither answer nor log repeats what was sent: it may be a token. A header that has begun must come to its end in time:
+aiohttp itself only limits how long a connection is idle.
 """
 
 import asyncio
@@ -22,13 +23,29 @@ _log = logging.getLogger(__name__)
 class ProblemProtocol(web.RequestHandler):
     """One connection, served by the application of `server`; `options` are those of RequestHandler.
 
-    Standard: RFC 9457 for what it answers itself.
+    `header_timeout_s` is for one header, from its first byte on. Standard: RFC 9457 for what it answers itself.
     """
 
-    __slots__ = ()
+    __slots__ = ("_header_deadline", "_header_timeout_s")
 
-    def __init__(self, server: web.Server, **options: Any) -> None:
+    def __init__(self, server: web.Server, *, header_timeout_s: float, **options: Any) -> None:
         super().__init__(server, loop=asyncio.get_running_loop(), **options)
+        self._header_timeout_s = header_timeout_s
+        self._header_deadline: asyncio.TimerHandle | None = None
+
+    def data_received(self, data: bytes) -> None:
+        """Read on; what does not complete a header while no request is at hand is part of one."""
+        before = self._request_count
+        super().data_received(data)
+        if self._request_count != before:
+            self._clear_deadline()
+        elif self._header_deadline is None and self._is_between_requests():
+            self._header_deadline = self._loop.call_later(self._header_timeout_s, self._give_up)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Let go."""
+        self._clear_deadline()
+        super().connection_lost(exc)
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
         """Keep quiet of what is left of a body that cannot be read: the request was answered already."""
@@ -64,6 +81,21 @@ class ProblemProtocol(web.RequestHandler):
         response = self.refusal(refused)
         response.force_close()
         return response
+
+    def _is_between_requests(self) -> bool:
+        return self._current_request is None and not self._messages
+
+    def _clear_deadline(self) -> None:
+        if self._header_deadline is not None:
+            self._header_deadline.cancel()
+            self._header_deadline = None
+
+    def _give_up(self) -> None:
+        self._header_deadline = None
+        if self._is_between_requests():
+            reason = f"the header of a request did not come within {self._header_timeout_s:g} s"
+            _log.info("connection_refused", extra={"reason": reason})
+            self.force_close()
 
 
 class FscProtocol(ProblemProtocol):

@@ -24,6 +24,9 @@ class QueryParameters:
     """The parameters of one request. Every method raises InvalidRequest for a value that does not fit."""
 
     def __init__(self, query: MultiMapping[str], *, known: Iterable[str]) -> None:
+        self._query = query
+        if not query:
+            return
         names = Counter(name for name, _ in query.items())
         allowed = frozenset(known)
         for name, times in names.items():
@@ -31,7 +34,6 @@ class QueryParameters:
                 raise InvalidRequest(f"unknown query parameter; this path takes {', '.join(sorted(allowed)) or 'none'}")
             if times > 1:
                 raise InvalidRequest(f"query parameter {name} is given more than once; use a comma separated list")
-        self._query = query
 
     def text(self, name: str) -> str | None:
         """The value as it is; absent or empty is None."""

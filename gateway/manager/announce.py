@@ -62,7 +62,7 @@ class Announcer:
         due = []
         for directory in self._peer.tenant.group.directories:
             told_address, told_at = self._told.get(directory, ("", 0))
-            if directory != self._peer.peer_id and (told_address != address or now - told_at >= REPEAT_S):
+            if directory != self._peer.peer_id and (told_address != address or not 0 <= now - told_at < REPEAT_S):
                 due.append(directory)
         return due
 

@@ -49,6 +49,7 @@ def check_connections(
 ) -> tuple[CheckedConnection, ...]:
     """Every connection between `us`, whose Outway has the key of this thumbprint, and `other`.
 
+    What we ended ourselves and do not declare is as it should be, and left out.
     Shape: `records` are the Contracts in which both are parties, whatever became of them.
     """
     newest: dict[_Key, _Found] = {}
@@ -60,7 +61,9 @@ def check_connections(
                     newest.get(_key(grant), found), found, key=lambda one: _rank(one, thumbprint, now)
                 )
     checked = [
-        _checked(newest[key], us=us, other=other, thumbprint=thumbprint, now=now) for key in sorted(newest, key=str)
+        _checked(newest[key], us=us, other=other, thumbprint=thumbprint, now=now)
+        for key in sorted(newest, key=str)
+        if not _is_ended_by(us, newest[key].record) or any(serves(newest[key].grant, one) for one in declared)
     ]
     lacking = [
         one
@@ -79,6 +82,10 @@ def _rank(found: _Found, thumbprint: PublicKeyThumbprint, now: int) -> tuple[boo
     """What is valid goes before what is not, what is for our key before what is not, newer before older."""
     is_valid = found.record.state(now) is ContractState.VALID
     return is_valid, _is_for(found.grant, thumbprint), found.record.content.created_at
+
+
+def _is_ended_by(us: PeerId, record: ContractRecord) -> bool:
+    return us in record.signers(SignatureType.REJECT) | record.signers(SignatureType.REVOKE)
 
 
 def _is_for(grant: ConnectionGrant, thumbprint: PublicKeyThumbprint) -> bool:

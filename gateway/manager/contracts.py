@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from certs.identity import PeerId, PeerName
-from gateway.errors import InvalidContract
+from gateway.errors import InvalidContract, TooManyProposals
 from gateway.fsc.build import build_content
 from gateway.fsc.contract import ParsedContract, parse_contract_content
 from gateway.fsc.grants import Grant
@@ -33,6 +33,7 @@ from gateway.manager.versions import differences_told, profile_for
 from gateway.state.contract_store import IvInUse
 from gateway.state.contracts import ContractRecord, DeliveryAction
 from gateway.state.local_peer import LocalPeer
+from gateway.state.proposal_index import size_of_content
 from gateway.state.tenant import NoValidCertificate
 from storage.errors import Conflict
 
@@ -46,6 +47,11 @@ ACTIONS = {
 
 
 _OVER = frozenset({ContractState.REJECTED, ContractState.REVOKED, ContractState.EXPIRED})
+
+
+MAX_PROPOSALS = 1_000
+"""Contracts of one Peer that wait for others at a time: they are kept in memory, and people have to look at them."""
+MAX_PROPOSED_BYTES = 64 * 2**20
 
 
 class WrongState(Exception):
@@ -276,13 +282,31 @@ async def _judged(
     return hashes, held
 
 
+def _check_room(peer: LocalPeer, proposed: ContractRecord, proposer: PeerId) -> None:
+    """Decide whether a new Contract may wait for others beside what its proposer has proposed already.
+
+    Raises: TooManyProposals.
+    """
+    if proposed.state(peer.clock.now()) is not ContractState.PROPOSED or not proposed.awaited():
+        return
+    known = peer.contracts.view.proposals.of(proposer)
+    if known.number >= MAX_PROPOSALS or known.size_bytes + size_of_content(proposed) > MAX_PROPOSED_BYTES:
+        raise TooManyProposals(
+            f"peer {proposer} has {known.number} contracts ({known.size_bytes} bytes) here that others have not "
+            f"accepted; at most {MAX_PROPOSALS} ({MAX_PROPOSED_BYTES} bytes) are kept: revoke some, or try again when "
+            "some of them have been decided on"
+        )
+
+
 async def _store(
     peer: LocalPeer, fresh: ContractRecord, held: ContractRecord | None, signature: VerifiedSignature
 ) -> None:
     """Add the signature to the Contract we have, or make it; whoever else does the same at this moment."""
     if held is None:
         try:
-            await peer.contracts.create(await _answered(peer, merged(fresh, [signature])))
+            proposed = await _answered(peer, merged(fresh, [signature]))
+            _check_room(peer, proposed, signature.peer_id)
+            await peer.contracts.create(proposed)
         except (Conflict, IvInUse):
             pass  # somebody else made it just now, perhaps under another profile; or its iv is not its own
         else:

@@ -102,7 +102,7 @@ class Convergence:
     async def _withdraw(self, record: ContractRecord, decision: Decision) -> None:
         """End a Contract that nobody declares any more. The mark comes first: killed between, it is ended later."""
         await self._mark(record, withdrawn=True)
-        reason = "not declared any more" if decision.wanted is None else "replaced: what is declared has changed"
+        reason = "not declared any more" if decision.wanted is None else "replaced by the contract that serves now"
         kind = SignatureType.REVOKE
         if self._peer.peer_id not in record.signers(SignatureType.ACCEPT):
             kind = SignatureType.REJECT
@@ -152,7 +152,7 @@ async def decisions_of(
     Raises: NoValidCertificate, StoreError.
     """
     wanted = _declared_by(tenant, now)
-    holdings = Holdings(tenant.peer_id, contracts.view.alive(), valid_since, now)
+    holdings = Holdings(tenant.peer_id, contracts.view.concerning(one.grant for one in wanted), valid_since, now)
     return [
         reconsider(one, await contracts.made_for(one.label), now) if one.action in OFFERING else one
         for one in decide_all(wanted, holdings)

@@ -99,6 +99,8 @@ class DeliveryWorker:
         if asyncio.get_running_loop().time() >= self._look_at:
             async for record in contracts.owing(now):
                 contracts.agenda.put(record)
+            for content_hash in contracts.agenda.postponed_beyond(now + MAX_DELAY_S):  # the clock went back
+                await contracts.update(content_hash, lambda current: current.hastened(None, now=now))
             self._look_at = asyncio.get_running_loop().time() + _LOOK_EVERY_S
         for record in contracts.agenda.take_due(now):
             for delivery in record.deliveries:
@@ -121,7 +123,8 @@ class DeliveryWorker:
                 renewed = self._signature(current, delivery) != brought  # signed again meanwhile: that is owed now
                 return current if renewed else settled(current, delivery, error, now)
 
-            await self._peer.contracts.update(record.content_hash, settle)
+            present = await self._peer.contracts.update(record.content_hash, settle)
+            self._peer.contracts.agenda.put(present)  # what was read before it was settled may have come after
         except StoreError as failure:  # the debt stays as it was: it is tried again, which a receiver does not mind
             _log.warning("delivery_not_recorded", extra=self._said(reason=str(failure)))
             await asyncio.sleep(_PAUSE_WITHOUT_STORE_S)

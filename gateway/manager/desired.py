@@ -20,15 +20,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TypeAlias
 
 from certs.identity import PeerId
-from gateway.fsc.grants import Grant, GrantKind
 from gateway.fsc.names import ContentHash
 from gateway.fsc.signature import SignatureType
 from gateway.fsc.state import ContractState
 from gateway.state.contracts import ContractRecord
 from gateway.state.declared import DAY_S, Wanted, same_grant
+from gateway.state.subject_index import Subject, subject_of
 
 RENEW_AT_MOST_S = 30 * DAY_S
 OVERLAP_S = 5
@@ -48,8 +47,6 @@ class Action(StrEnum):
     REVOKE = "revoke"
     REFUSED = "refused"
 
-
-_Place: TypeAlias = tuple[GrantKind, PeerId, str]
 
 OFFERING = frozenset({Action.OFFER, Action.RENEW, Action.REPLACE})
 
@@ -109,7 +106,7 @@ def decide_all(wanted: Iterable[Wanted], holdings: Holdings) -> list[Decision]:
     adopted: set[ContentHash] = set()
     decisions = []
     for one in declared:
-        others = [other for other in strange[_place(one.grant)] if other.content_hash not in adopted]
+        others = [other for other in strange[subject_of(one.grant)] if other.content_hash not in adopted]
         decision = _decide(one, made.pop(one.label, []), others, holdings)
         if decision.action is Action.ADOPT and decision.contract is not None:
             adopted.add(decision.contract.content_hash)
@@ -131,6 +128,9 @@ def reconsider(decision: Decision, made: Iterable[ContractRecord], now: int) -> 
     if wanted is None or decision.action not in OFFERING:
         return decision
     fitting = [one for one in made if _fits(one, wanted) and not one.withdrawn]
+    lasting = _newest(one for one in fitting if one.state(now) in _ALIVE and not near_end(one, now))
+    if lasting is not None:  # made without our hearing of it: nobody is asked twice
+        return replace(decision, action=Action.KEEP, contract=lasting)
     asked = [
         one for one in fitting if one.state(now) is not ContractState.REJECTED or _duration_s(one) == wanted.valid_s
     ]
@@ -212,31 +212,26 @@ def _ending(
 
 def _sorted_out(
     declared: tuple[Wanted, ...], labels: frozenset[str], holdings: Holdings
-) -> tuple[dict[str, list[ContractRecord]], Mapping[_Place, list[ContractRecord]]]:
+) -> tuple[dict[str, list[ContractRecord]], Mapping[Subject, list[ContractRecord]]]:
     """What is alive by the label it carries, and, by what it is about, what carries no label that is declared now.
 
     Of the latter only what we accepted: what waits for our signature is for the accept rules, not for us.
     """
-    places = frozenset(_place(one.grant) for one in declared)
+    subjects = frozenset(subject_of(one.grant) for one in declared)
     made: defaultdict[str, list[ContractRecord]] = defaultdict(list)
-    strange: defaultdict[_Place, list[ContractRecord]] = defaultdict(list)
+    strange: defaultdict[Subject, list[ContractRecord]] = defaultdict(list)
     for record in holdings.alive:
         labelled = record.made_for in labels or record.withdrawn
-        about = [] if labelled else [one for one in map(_place, record.content.grants) if one in places]
+        about = [] if labelled else [one for one in map(subject_of, record.content.grants) if one in subjects]
         # The state is dear to tell and there may be very many Contracts: only of those that this is about.
         if not (record.made_for or about) or record.state(holdings.now) not in _ALIVE:
             continue
         if record.made_for:
             made[record.made_for].append(record)
         if holdings.us in record.signers(SignatureType.ACCEPT):
-            for place in frozenset(about):
-                strange[place].append(record)
+            for subject in frozenset(about):
+                strange[subject].append(record)
     return dict(made), strange
-
-
-def _place(grant: Grant) -> _Place:
-    """What a Grant is about, roughly: enough to leave most Contracts aside."""
-    return grant.kind, grant.service_peer_id, grant.service_name
 
 
 def _fits(record: ContractRecord, wanted: Wanted) -> bool:
@@ -255,8 +250,9 @@ def _older(one: ContractRecord, other: ContractRecord) -> bool:
     return _age(one) < _age(other)
 
 
-def _age(record: ContractRecord) -> tuple[int, str]:
-    return record.content.created_at, record.content_hash
+def _age(record: ContractRecord) -> tuple[int, str, str]:
+    # Within one second the `iv` tells: those that we make count milliseconds (UUIDv7).
+    return record.content.created_at, record.content.iv, record.content_hash
 
 
 def _duration_s(record: ContractRecord) -> int:

@@ -26,7 +26,8 @@ from gateway.fsc.jcs import parse_json
 from gateway.fsc.jwks import build_jwks
 from gateway.fsc.names import parse_manager_address
 from gateway.fsc.signature import SignatureType
-from gateway.http.query import QueryParameters
+from gateway.http.answers import json_answer
+from gateway.http.query import MAX_LIMIT, QueryParameters
 from gateway.manager.contracts import Caller, receive
 from gateway.manager.directory import listing, publications
 from gateway.manager.pages import contract_page, fitting, size_of
@@ -92,14 +93,22 @@ async def put_signature(request: web.Request) -> web.Response:
 
 
 async def list_contracts(request: web.Request) -> web.Response:
-    """GET /contracts: those that name the caller, by their creation; `grant_hash` overrules everything else."""
+    """GET /contracts: those that name the caller, by their creation; `grant_hash` overrules everything else.
+
+    Also what `grant_hash` names comes in pages when it is more than one answer should hold.
+    """
     contracts, caller = request[MANAGER].peer.contracts, request[CALLER]
     query = QueryParameters(request.query, known=(*PAGE, "grant_type", "grant_hash"))
+    where: list[Condition] = [AnyElement("peer_ids", (caller.peer_id,))]
     grant_hashes = query.csv("grant_hash")
     if grant_hashes:
-        records = await contracts.with_grants(grant_hashes)
-        return _page("contracts", [_contract(one) for one in records if caller.peer_id in one.content.peer_ids()], "")
-    where: list[Condition] = [AnyElement("peer_ids", (caller.peer_id,))]
+        named = Query(
+            where=(*where, AnyElement("grant_hashes", grant_hashes)),
+            sort=Sort("created_at", descending=True),
+            limit=MAX_LIMIT,
+            cursor=query.text("cursor") or "",
+        )
+        return _page("contracts", *await contract_page(contracts, named, _contract))
     grant_type = query.text("grant_type")
     if grant_type is not None:
         known = [kind.type_name for kind in GrantKind]
@@ -121,14 +130,14 @@ async def token(request: web.Request) -> web.Response:
         answer = await answer_token_request(request[MANAGER].peer, await _form(request), request[CALLER])
     except OAuthError as error:
         return web.json_response(error.body(), status=error.status, headers=error.headers)
-    return web.json_response(answer, headers={"Cache-Control": "no-store"})
+    return json_answer(answer, {"Cache-Control": "no-store"})
 
 
 async def peer_info(request: web.Request) -> web.Response:
     """GET /peer: who we are and what we speak."""
     QueryParameters(request.query, known=())
     tenant = request[MANAGER].peer.tenant
-    return web.json_response(
+    return json_answer(
         {
             "peer_id": tenant.peer_id,
             "peer_name": tenant.name,
@@ -182,7 +191,7 @@ async def jwks(request: web.Request) -> web.Response:
     """GET /.well-known/jwks.json: every certificate whose signatures may still be met."""
     QueryParameters(request.query, known=())
     peer = request[MANAGER].peer
-    return web.json_response(build_jwks(peer.certificates.published(peer.clock.now())))
+    return json_answer(build_jwks(peer.certificates.published(peer.clock.now())))
 
 
 async def list_logs(request: web.Request) -> web.Response:
@@ -223,6 +232,8 @@ def _calling_manager(request: web.Request) -> Caller:
 
 async def _body(request: web.Request) -> bytes:
     """The whole body, which is kept in memory until it is there: so not for ever. Raises: RequestTimeout."""
+    if request.content.is_eof():  # here already, as a rule: nothing is waited for
+        return await request.read()
     allowed_s = request.app[TIMEOUTS].body_seconds
     try:
         async with asyncio.timeout(allowed_s):
@@ -264,7 +275,7 @@ def _contract(record: ContractRecord) -> JsonObject:
 
 
 def _page(name: str, items: list[JsonObject], cursor: str) -> web.Response:
-    return web.json_response({name: items, "pagination": {"next_cursor": cursor}})
+    return json_answer({name: items, "pagination": {"next_cursor": cursor}})
 
 
 def _encode_cursor(place: Place, *, descending: bool) -> str:

@@ -107,7 +107,7 @@ def _lost(hop: Hop, left: int, arrived: int, unanswered: Mapping[PeerId, str]) -
     side, silent = ("Inway", hop.service_peer_id) if left > arrived else ("Outway", hop.outway_peer_id)
     how_many = f" ({left} left, {arrived} arrived)" if left and arrived else ""
     if silent in unanswered:
-        yield f"{hop}: what the {side} of peer {silent} logged is unknown{how_many}: {unanswered[silent]}"
+        yield f"{hop}: what the {side} of peer {silent} logged is unknown{how_many}"
     elif side == "Inway":
         yield (
             f"{hop}: the Outway of peer {hop.outway_peer_id} logged it, the Inway of peer {silent} did not{how_many}: "

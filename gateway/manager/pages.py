@@ -18,6 +18,7 @@ MAX_PAGE_BYTES = 4_000_000
 """A page ends with the item that makes it larger than this."""
 
 _FIRST_READ = 8
+_MOST_READ = 100
 
 _T = TypeVar("_T")
 
@@ -27,7 +28,7 @@ async def contract_page(
 ) -> tuple[list[JsonObject], str]:
     """What `query` finds, rendered, and the cursor of the next page ("" at the end). Raises: InvalidCursor.
 
-    Reads a few first, then as many as still fit if they are of that size.
+    Reads a few first, then as many as still fit if they are of that size, and never many: sizes may differ very much.
     """
     found: list[JsonObject] = []
     size, cursor, read = 0, query.cursor, _FIRST_READ
@@ -39,7 +40,7 @@ async def contract_page(
         size += sum(map(size_of, rendered))
         if not cursor or len(found) >= query.limit or size >= MAX_PAGE_BYTES:
             return found, cursor
-        read = max(1, (MAX_PAGE_BYTES - size) * len(found) // max(1, size))
+        read = min(_MOST_READ, max(1, (MAX_PAGE_BYTES - size) * len(found) // max(1, size)))
 
 
 def fitting(items: Iterable[_T], sizes: Callable[[_T], int]) -> list[_T]:

@@ -185,7 +185,7 @@ async def keys_fetched(peer: LocalPeer, other: PeerId, address: ManagerAddress) 
             f"no certificate that can sign now{refused}",
             "let that Peer publish its present certificate with its intermediates; until then no signature verifies",
         )
-    return f"{good} certificates that can sign now{refused}"
+    return f"{good} certificate{'' if good == 1 else 's'} that can sign now{refused}"
 
 
 async def token_given(peer: LocalPeer, grant: ConnectionGrant, grant_hash: GrantHash) -> tuple[OutwayToken, str]:

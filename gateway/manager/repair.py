@@ -112,7 +112,10 @@ class Repairer:
     async def _pull(self, question: Question) -> None:
         view, other = self._peer.contracts.view, question.peer_id
         held = [record for one in question.contracts if (record := view.get(one)) is not None]
-        asked = {one.content_hash: one for one in held if not one.may_be_unknown_to(other)}
+        now = self._peer.clock.now()
+        asked = {
+            one.content_hash: one for one in held if not one.may_be_unknown_to(other) and one.content.not_after > now
+        }
         if not asked:
             return
         shown, complete = await self._answer_of(other, asked.values())

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from certs.identity import PeerId
+from gateway.manager.allowance import Allowance
 from gateway.manager.announce import Announcer
 from gateway.manager.contracts import consider
 from gateway.manager.convergence import Convergence
@@ -25,14 +26,18 @@ RETRY_S = 1.0
 
 
 class Upkeep:
-    """Runs for as long as the Peer is hosted. `kick` makes it look again at once (reload, announce, new Contract)."""
+    """Runs for as long as the Peer is hosted. `kick` makes it look again at once (reload, announce).
+
+    It also looks as soon as a Contract that was made for a declaration is agreed, refused or ended.
+    """
 
     def __init__(self, peer: LocalPeer) -> None:
         self._peer = peer
         self._announcer = Announcer(peer)
         self._repairer = Repairer(peer)
         self._resigner = Resigner(peer)
-        self._kicks = (asyncio.Event(), asyncio.Event(), asyncio.Event())
+        self._heard = Allowance()
+        self._kicks = (asyncio.Event(), peer.contracts.turned, asyncio.Event())
         self.delivery = DeliveryWorker(peer)
         self.convergence = Convergence(peer)
 
@@ -42,7 +47,12 @@ class Upkeep:
         self._repairer.hasten_awaited()
 
     async def heard_from(self, other: PeerId) -> None:
-        """`other` has just told us where it is: bring what we owe it, ask what it owes us, look again at the rest."""
+        """`other` has just told us where it is: bring what we owe it, ask what it owes us, look again at the rest.
+
+        Who says so all the time waits, like everybody, until that is due.
+        """
+        if not self._heard.take(other, at=asyncio.get_running_loop().time()):
+            return
         await self.delivery.hasten(other)
         self._repairer.hasten(other)
         self._look_again()
@@ -85,6 +95,7 @@ class Upkeep:
 
     async def _look(self) -> bool:
         """Let the rules decide about what waits for us, and offer what is wanted."""
+        self._peer.contracts.forget_ended()
         for number, record in enumerate(self._peer.contracts.view.waiting_for(self._peer.peer_id)):
             await consider(self._peer, record.content_hash)
             if number % _AT_A_TIME == 0:

@@ -110,6 +110,7 @@ class Outway:
                 context=self._peer.outgoing_context(provider),
             )
         except UpstreamFailed as error:
+            self._tokens.forget(token)  # the Inway may have moved: the next token says where it is now
             raise InwayUnreachable(f"the Inway of peer {provider} at {token.inway} does not answer: {error}") from error
 
     def _choices(self) -> Choices:

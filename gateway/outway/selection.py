@@ -7,6 +7,7 @@ are, only those of the Service that is meant are looked at; why nothing was sele
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from certs.identity import PeerId
 from certs.thumbprint import PublicKeyThumbprint
@@ -17,7 +18,7 @@ from gateway.fsc.names import GrantHash, parse_domain_name
 from gateway.fsc.state import ContractState
 from gateway.state.connection_index import HeldConnection
 from gateway.state.contract_store import ContractView
-from gateway.state.declared import serves
+from gateway.state.declared import connection_label, is_about, serves
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +85,10 @@ def select_grant(selector: Selector, choices: Choices) -> SelectedGrant | None:
     connection = connection_named(selector.host, choices.declared)
     if connection is None:
         return None
-    usable = choices.usable(connection.service.peer_id, connection.service.name)
-    return _first(held for held in usable if is_by_key(held.grant) and serves(held.grant, connection))
+    usable = partial(choices.usable, connection.service.peer_id, connection.service.name)
+    return _first(held for held in usable() if is_by_key(held.grant) and serves(held.grant, connection)) or _first(
+        held for held in usable() if _still_serves(held, connection)
+    )
 
 
 def parse_service(text: str) -> tuple[PeerId, str]:
@@ -100,6 +103,12 @@ def connection_named(host: str | None, declared: Sequence[ConnectionSettings]) -
     """The declared connection whose name is the first label of this Host name."""
     label = (host or "").partition(":")[0].partition(".")[0].lower()
     return next((one for one in declared if one.name.lower() == label), None)
+
+
+def _still_serves(held: HeldConnection, connection: ConnectionSettings) -> bool:
+    """Whether the Contract was made for this connection before its properties changed: until its successor is valid."""
+    label = connection_label(connection)
+    return held.record.made_for == label and is_by_key(held.grant) and is_about(held.grant, connection)
 
 
 def is_plain(grant: ConnectionGrant) -> bool:

@@ -22,15 +22,16 @@ class Agenda:
         if not record.deliveries:
             self._owing.pop(record.content_hash, None)
             return
+        known = self._owing.get(record.content_hash)
         self._owing[record.content_hash] = record
-        for at in {one.next_at for one in record.deliveries}:
-            heapq.heappush(self._times, (at, record.content_hash))
+        if known is None or known.deliveries != record.deliveries:
+            self._note_times(record)
 
     def put_back(self, content_hash: ContentHash) -> None:
         """Name a Contract again that `take_due` named: what it owed then, and still does, was not brought."""
         record = self._owing.get(content_hash)
         if record is not None:
-            self.put(record)
+            self._note_times(record)
 
     def take_due(self, now: int) -> list[ContractRecord]:
         """Those with a delivery due at `now`, each once; they are named again when they are put again."""
@@ -42,6 +43,14 @@ class Agenda:
                 due[content_hash] = record
         return list(due.values())
 
+    def postponed_beyond(self, at: int) -> list[ContentHash]:
+        """Those with a delivery that is due only after `at`."""
+        return [one for one, record in self._owing.items() if any(owed.next_at > at for owed in record.deliveries)]
+
     def next_at(self) -> int | None:
         """When to look again at the latest; None when nothing is owed. What is due already has been taken."""
         return self._times[0][0] if self._times else None
+
+    def _note_times(self, record: ContractRecord) -> None:
+        for at in {one.next_at for one in record.deliveries}:
+            heapq.heappush(self._times, (at, record.content_hash))

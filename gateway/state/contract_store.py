@@ -2,22 +2,28 @@
 
 The view answers what the data plane asks on every request (is this Grant valid now?) without touching the store. A
 write updates it before the writer is told that it succeeded, so a revocation bites at once.
+
+A write may succeed and nobody hear of it: its writer is cancelled, or the store falls silent in between. So whatever is
+read from the documents brings the view up to date, unless the view learned something while it was being read.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import replace
 
 from certs.identity import PeerId
+from gateway.fsc.grants import Grant
 from gateway.fsc.hashes import grant_aliases
 from gateway.fsc.names import ContentHash, GrantHash
-from gateway.fsc.signature import SignatureType
 from gateway.fsc.state import ContractState
 from gateway.state.agenda import Agenda
 from gateway.state.connection_index import ConnectionIndex
 from gateway.state.contracts import ContractRecord
 from gateway.state.party_index import PartyIndex
+from gateway.state.proposal_index import ProposalIndex
 from gateway.state.publication_index import PublicationIndex
-from storage.documents import AnyElement, Collection, Documents, Eq, Page, Put, Query, Range, Revision, Sort
+from gateway.state.subject_index import SubjectIndex
+from storage.documents import AnyElement, Collection, Document, Documents, Eq, Put, Query, Range, Revision, Sort
 from storage.errors import Conflict, StoreUnavailable
 
 CONTRACTS = Collection(
@@ -27,6 +33,9 @@ CONTRACTS = Collection(
 )
 CONTRACT_IVS = Collection("contract_ivs")
 COLLECTIONS = (CONTRACTS, CONTRACT_IVS)
+
+ENDED_KEPT_S = 86_400
+"""A Contract that has ended is known this long: a clock that was ahead may go back."""
 
 _PAGE = 500
 _OWING = Range("owed_at", gte=0)
@@ -45,7 +54,9 @@ class ContractView:
         self._by_grant: dict[str, ContractRecord] = {}
         self.connections = ConnectionIndex()
         self.parties = PartyIndex()
+        self.proposals = ProposalIndex()
         self.publications = PublicationIndex()
+        self.subjects = SubjectIndex()
 
     def put(self, record: ContractRecord, now: int) -> bool:
         """Know `record` from here on, or forget it when it is rejected, revoked or expired; tells which."""
@@ -57,8 +68,17 @@ class ContractView:
             self._by_grant[grant_hash] = record
         self.connections.add(record)
         self.parties.add(record)
+        self.proposals.add(record)
         self.publications.add(record)
+        self.subjects.add(record)
         return True
+
+    def drop_ended(self, before: int) -> list[ContentHash]:
+        """Forget what ended before this instant; tells what that was."""
+        ended = [one.content_hash for one in self._contracts.values() if one.content.not_after < before]
+        for content_hash in ended:
+            self._forget(content_hash)
+        return ended
 
     def by_grant(self, grant_hash: str) -> ContractRecord | None:
         """The Contract that holds this Grant, when it is not over as far as we were told."""
@@ -79,9 +99,11 @@ class ContractView:
 
     def waiting_for(self, peer_id: PeerId) -> list[ContractRecord]:
         """Those that `peer_id` has not signed in any way."""
-        return [
-            one for one in self._contracts.values() if not any(peer_id in one.signers(kind) for kind in SignatureType)
-        ]
+        return [self._contracts[one] for one in self.parties.unsigned_by(peer_id)]
+
+    def concerning(self, grants: Iterable[Grant]) -> list[ContractRecord]:
+        """Those made for a declaration, and those with a Grant about the same as one of these, in no order."""
+        return [self._contracts[one] for one in self.subjects.concerning(grants)]
 
     def _forget(self, content_hash: ContentHash) -> None:
         known = self._contracts.pop(content_hash, None)
@@ -90,7 +112,9 @@ class ContractView:
                 self._by_grant.pop(grant_hash, None)
             self.connections.remove(known)
             self.parties.remove(known)
+            self.proposals.remove(known)
             self.publications.remove(known)
+            self.subjects.remove(known)
 
 
 class ContractStore:
@@ -103,8 +127,12 @@ class ContractStore:
         self.agenda = Agenda()
         self._revisions: dict[ContentHash, Revision] = {}
         """Of every Contract in the view: the revision of the document that it was read from or written to."""
+        self._changes = 0
+        """How often the view has learned something: what was asked for before the latest may be older than the view."""
         self.owed = asyncio.Event()
         """Set whenever a delivery may have become due: the delivery worker waits for it."""
+        self.turned = asyncio.Event()
+        """Set whenever a Contract that was made for a declaration came into another state: it may have taken over."""
 
     async def load(self) -> None:
         """Fill the view with every Contract whose validity has not ended."""
@@ -119,6 +147,11 @@ class ContractStore:
                 break
         self.owed.set()
 
+    def forget_ended(self) -> None:
+        """Let the view forget what has ended a while ago; the documents stay."""
+        for content_hash in self.view.drop_ended(self._now() - ENDED_KEPT_S):
+            del self._revisions[content_hash]
+
     async def get(self, content_hash: str) -> ContractRecord | None:
         """The Contract with this content hash under any allowed profile: from the view when it is there."""
         try:
@@ -132,8 +165,9 @@ class ContractStore:
             viewed = self._viewed(content_hash)
             if viewed is not None:
                 return viewed[0]
+        before = self._changes
         found = await self._documents.get_many(CONTRACTS, content_hashes)
-        return next((ContractRecord.from_body(document.body) for document in found.values()), None)
+        return next(iter(self._learned(found.values(), before)), None)
 
     async def create(self, record: ContractRecord) -> None:
         """Store a new Contract. Raises: Conflict when it is there already, IvInUse when another has its `iv`."""
@@ -167,13 +201,16 @@ class ContractStore:
             except Conflict:
                 continue
             self._wrote(after, written.revision)
+            if after.made_for and after.state(self._now()) is not before.state(self._now()):
+                self.turned.set()
             return after
         raise StoreUnavailable(f"contract {content_hash} is being changed too often to write it")
 
     async def page(self, query: Query) -> tuple[list[ContractRecord], str]:
         """One page and the cursor of the next ("" at the end). Raises: InvalidCursor."""
+        before = self._changes
         page = await self._documents.find(CONTRACTS, query)
-        return _records(page), page.next_cursor
+        return self._learned(page.documents, before), page.next_cursor
 
     async def with_grants(self, grant_hashes: Iterable[str]) -> list[ContractRecord]:
         """Every Contract with one of these Grants, under any allowed profile."""
@@ -221,26 +258,35 @@ class ContractStore:
     async def _all(self, query: Query) -> AsyncIterator[ContractRecord]:
         cursor = query.cursor
         while True:
-            page = await self._documents.find(
-                CONTRACTS, Query(where=query.where, sort=query.sort, limit=query.limit, cursor=cursor)
-            )
-            for record in _records(page):
+            records, cursor = await self.page(replace(query, cursor=cursor))
+            for record in records:
                 yield record
-            cursor = page.next_cursor
             if not cursor:
                 return
 
     async def _read(self, content_hash: str) -> tuple[ContractRecord, Revision]:
         """Whichever has this hash, by any profile, with its revision. Raises: KeyError."""
         by_any = Query(where=(AnyElement("content_hashes", (content_hash,)),), limit=1)
+        before = self._changes
         found = (await self._documents.find(CONTRACTS, by_any)).documents
         if not found:
             raise KeyError(content_hash)
-        return ContractRecord.from_body(found[0].body), found[0].revision
+        return self._learned(found, before)[0], found[0].revision
 
     def _viewed(self, content_hash: str) -> tuple[ContractRecord, Revision] | None:
         record = self.view.get(ContentHash(content_hash))
         return None if record is None else (record, self._revisions[record.content_hash])
+
+    def _learned(self, documents: Iterable[Document], before: int) -> list[ContractRecord]:
+        """The records, which the view knows from here on unless it learned anything since it was at `before`."""
+        is_latest = self._changes == before
+        records = []
+        for document in documents:
+            record = ContractRecord.from_body(document.body)
+            if is_latest and self._revisions.get(record.content_hash) != document.revision:
+                self._know(record, document.revision)
+            records.append(record)
+        return records
 
     def _wrote(self, record: ContractRecord, revision: Revision) -> None:
         self._know(record, revision)
@@ -248,12 +294,9 @@ class ContractStore:
             self.owed.set()
 
     def _know(self, record: ContractRecord, revision: Revision) -> None:
+        self._changes += 1
         self.agenda.put(record)
         if self.view.put(record, self._now()):
             self._revisions[record.content_hash] = revision
         else:
             self._revisions.pop(record.content_hash, None)
-
-
-def _records(page: Page) -> list[ContractRecord]:
-    return [ContractRecord.from_body(document.body) for document in page.documents]

@@ -9,6 +9,7 @@ The state is derived from these facts at a given instant and never stored.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 from certs.identity import PeerId
@@ -20,6 +21,8 @@ from gateway.fsc.profile import HashProfile
 from gateway.fsc.signature import SignatureType, parse_signature
 from gateway.fsc.state import ContractState, contract_state
 from storage.documents import JsonObject
+
+_NONE: Mapping[PeerId, str] = MappingProxyType({})
 
 
 class DeliveryAction(StrEnum):
@@ -101,15 +104,15 @@ class ContractRecord:
 
     def signers(self, kind: SignatureType) -> frozenset[PeerId]:
         """The Peers whose signature of this kind we hold."""
-        return frozenset(self.signatures.get(kind, {}))
+        return frozenset(self._signed(kind))
 
     def state(self, now: int) -> ContractState:
         """What the Contract is at `now` (FSC Core, Contract states)."""
         return contract_state(
             self.content,
-            accepted=self.signers(SignatureType.ACCEPT),
-            rejected=self.signers(SignatureType.REJECT),
-            revoked=self.signers(SignatureType.REVOKE),
+            accepted=self._signed(SignatureType.ACCEPT).keys(),
+            rejected=self._signed(SignatureType.REJECT).keys(),
+            revoked=self._signed(SignatureType.REVOKE).keys(),
             now=now,
         )
 
@@ -167,6 +170,9 @@ class ContractRecord:
     def may_be_unknown_to(self, peer_id: PeerId) -> bool:
         """Whether that Peer has not confirmed yet that it received this Contract from us."""
         return any(one.peer_id == peer_id and one.action is DeliveryAction.SUBMIT for one in self.deliveries)
+
+    def _signed(self, kind: SignatureType) -> Mapping[PeerId, str]:
+        return self.signatures.get(kind, _NONE)
 
     def to_body(self) -> JsonObject:
         """The stored form; the members beside `content` repeat what a query searches by."""

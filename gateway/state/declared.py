@@ -62,7 +62,12 @@ def wanted_grants(tenant: Tenant, thumbprint: PublicKeyThumbprint) -> tuple[Want
 def wanted_connection(us: PeerId, thumbprint: PublicKeyThumbprint, connection: ConnectionSettings) -> Wanted:
     """What `connection` wants."""
     grant = connection_grant(us, thumbprint, connection)
-    return Wanted(f"connection {connection.name}", grant, connection.valid_days * DAY_S)
+    return Wanted(connection_label(connection), grant, connection.valid_days * DAY_S)
+
+
+def connection_label(connection: ConnectionSettings) -> str:
+    """The label of a declared connection."""
+    return f"connection {connection.name}"
 
 
 def wanted_publication(us: PeerId, directory: PeerId, service: ServiceSettings) -> Wanted:
@@ -99,13 +104,17 @@ def publication_grant(us: PeerId, directory: PeerId, service: ServiceSettings) -
 
 def serves(grant: Grant, connection: ConnectionSettings) -> bool:
     """Decide whether `grant` is for what `connection` wants, whoever's Outway it names and by whatever key."""
+    return is_about(grant, connection) and _same_json(grant.properties, dict(connection.properties))
+
+
+def is_about(grant: Grant, connection: ConnectionSettings) -> bool:
+    """Decide whether `grant` is for the Service and the Delegators of `connection`, whatever its properties."""
     return (
         isinstance(grant, ConnectionGrant)
         and grant.service_peer_id == connection.service.peer_id
         and grant.service_name == connection.service.name
         and grant.service_delegator_peer_id == connection.service.delegator
         and grant.delegator_peer_id == connection.delegator
-        and _same_json(grant.properties, dict(connection.properties))
     )
 
 

@@ -98,11 +98,15 @@ class PeerBook:
     async def get_many(self, peer_ids: Iterable[PeerId]) -> Mapping[PeerId, KnownPeer]:
         """Those of the Peers that we know."""
         wanted = list(peer_ids)
-        missing = [one for one in wanted if one not in self._met]
+        found = {one: self._met[one] for one in wanted if one in self._met}
+        missing = [one for one in wanted if one not in found]
         if missing:
             for document in (await self._documents.get_many(PEERS, missing)).values():
-                self._meet(document)
-        return {one: _known(one, self._met[one].body) for one in wanted if one in self._met}
+                peer_id = PeerId(document.id)
+                if peer_id not in self._met:  # else it was written while this was read
+                    self._meet(document)
+                found[peer_id] = self._met[peer_id]
+        return {one: _known(one, found[one].body) for one in wanted if one in found}
 
     async def by_ids(self, peer_ids: Iterable[str]) -> list[KnownPeer]:
         """Those of the Peers that we know, in the order asked."""

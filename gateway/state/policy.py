@@ -59,9 +59,9 @@ class PolicyAnswers:
         """Set whenever a question waits: who brings them waits for it."""
 
     def to(self, question: PolicyQuestion) -> PolicyAnswer | None:
-        """The last answer, when it is not too old."""
+        """The last answer, when it is not too old, nor from the future: a clock may go back."""
         answer, given_at = self._answers.get(question, (None, 0))
-        return answer if self._now() - given_at < RECONSIDER_S else None
+        return answer if 0 <= self._now() - given_at < RECONSIDER_S else None
 
     def ask(self, question: PolicyQuestion) -> None:
         """Have it asked, unless it is under way already."""
@@ -83,7 +83,7 @@ class PolicyAnswers:
         self._answers.pop(question, None)
         now = self._now()
         # In the order in which they were given: the oldest are first.
-        while self._answers and now - next(iter(self._answers.values()))[1] >= RECONSIDER_S:
+        while self._answers and not 0 <= now - next(iter(self._answers.values()))[1] < RECONSIDER_S:
             del self._answers[next(iter(self._answers))]
         if answer is not None:
             self._answers[question] = (answer, now)

@@ -21,6 +21,7 @@ from klantenregister.printing import instant, print_json, print_lines
 from klantenregister.settings_file import read_settings
 
 _WAIT_S = 30
+_LONGEST_WAIT_S = 86_400
 _LOOK_EVERY_S = 1.0
 
 Declaration: TypeAlias = dict[str, Any]
@@ -165,7 +166,6 @@ def _short_text(contract: dict[str, Any]) -> str:
 
 
 def _seconds(text: str) -> int:
-    seconds = int(text)
-    if not 0 <= seconds <= 86_400:
-        raise ValueError(text)
-    return seconds
+    if not (text.isdecimal() and text.isascii()) or int(text) > _LONGEST_WAIT_S:
+        raise argparse.ArgumentTypeError(f"must be a whole number of seconds, 0 to {_LONGEST_WAIT_S}")
+    return int(text)

@@ -1,7 +1,7 @@
 """`klantenregister contracts`: see, accept, reject, revoke and request Contracts of a running installation."""
 
 import argparse
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import quote
 
 from klantenregister.admin_client import AdminClient, add_options, client_of
@@ -11,13 +11,17 @@ from klantenregister.errors import Failed, WrongUsage
 from klantenregister.printing import instant, print_json, print_lines, print_table
 from klantenregister.requesting import add_request
 
+_CONTENT_HASH = "$1$1$"
+_QUOTING = "a whole hash goes in single quotes: within others a shell replaces what begins with a $"
 _STATES = ("proposed", "valid", "rejected", "revoked", "expired")
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the subcommand."""
     parser = commands.add_parser("contracts", help="see, sign and request contracts")
-    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    actions: argparse._SubParsersAction[argparse.ArgumentParser] = parser.add_subparsers(
+        title="actions", metavar="ACTION", required=True, parser_class=_ActionParser
+    )
     listing = actions.add_parser("list", help="the contracts of a tenant, newest first")
     listing.add_argument("--state", choices=_STATES, help="only those in this state")
     add_options(listing)
@@ -48,6 +52,14 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     add_options(retry)
     retry.set_defaults(run=_retry)
     add_request(actions)
+
+
+class _ActionParser(argparse.ArgumentParser):
+    """The parser of one action, which knows what a shell leaves of a hash in the wrong quotes: nothing, or its end."""
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse the usage; about a hash, tell how it is quoted."""
+        super().error(f"{message}; {_QUOTING}" if message.endswith("HASH") else message)
 
 
 def _add_hash(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
@@ -131,7 +143,8 @@ def _sign(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(signed)
     else:
-        print_lines([f"{short(signed['content_hash'])} is now {signed['state'].lower()}"])
+        said = "was signed so already: it is" if signed["signatures"] == contract["signatures"] else "is now"
+        print_lines([f"{short(signed['content_hash'])} {said} {signed['state'].lower()}"])
     return 0
 
 
@@ -163,12 +176,12 @@ def _retry(arguments: argparse.Namespace) -> int:
     if arguments.all:
         path = client.tenant_path(arguments.tenant, "/deliveries/retry")
         tried = client.call("POST", path, peer_id=arguments.peer)
-        said = f"contracts with deliveries to try now: {tried['contracts']}"
+        said = f"contracts with something to deliver, tried now: {tried['contracts']}"
     else:
         content_hash = _contract(client, arguments.tenant, arguments.hash)["content_hash"]
         path = client.tenant_path(arguments.tenant, f"/contracts/{quote(content_hash, safe='')}/retry")
         tried = client.call("POST", path, peer_id=arguments.peer)
-        said = f"deliveries of {short(content_hash)}: {len(tried['deliveries'])}"
+        said = f"of {short(content_hash)} still to be delivered, tried now: {len(tried['deliveries'])}"
     if arguments.json:
         print_json(tried)
     else:
@@ -189,15 +202,22 @@ def _all(client: AdminClient, tenant: str | None, name: str, state: str | None =
 
 
 def _contract(client: AdminClient, tenant: str | None, wanted: str) -> dict[str, Any]:
-    """The Contract with this hash, or the only one whose hash begins so after its last $."""
-    if not wanted.startswith("$"):
-        hashes = [one["content_hash"] for one in _all(client, tenant, "contracts")]
-        fitting = [one for one in hashes if characters(one).startswith(wanted.lstrip("-"))]
-        if len(fitting) != 1:
-            raise Failed(f"{len(fitting) or 'no'} contracts have a hash that begins with {wanted}: give more of it")
-        wanted = fitting[0]
+    """The Contract with this content or grant hash, or the only one with a hash that begins so after its last $."""
+    if not wanted.startswith(_CONTENT_HASH):
+        begin = characters(wanted)
+        fitting = [one for one in _all(client, tenant, "contracts") if begin and _has_hash(one, begin)]
+        if not fitting:
+            raise Failed(f"no contract has a hash that begins with '{wanted}': see `contracts list`; {_QUOTING}")
+        if len(fitting) > 1:
+            raise Failed(f"{len(fitting)} contracts have a hash that begins with '{wanted}': give more of it")
+        wanted = fitting[0]["content_hash"]
     contract: dict[str, Any] = client.call("GET", client.tenant_path(tenant, f"/contracts/{quote(wanted, safe='')}"))
     return contract
+
+
+def _has_hash(contract: dict[str, Any], begin: str) -> bool:
+    hashes = (contract["content_hash"], *(grant["grant_hash"] for grant in contract["grants"]))
+    return any(characters(one).startswith(begin) for one in hashes)
 
 
 def _waiting_for(contract: dict[str, Any]) -> str:

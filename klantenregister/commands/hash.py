@@ -32,7 +32,8 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "file",
         metavar="FILE",
         type=Path,
-        help="JSON: the bare content of a contract, or a whole contract as GET or POST /contracts has it",
+        help="JSON: the bare content of a contract, or a whole contract as GET or POST /contracts or "
+        "`contracts show --json` has it",
     )
     parser.add_argument(
         "--profile", choices=[profile.value for profile in HashProfile], help="only this one, whatever the fsc_version"
@@ -63,8 +64,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _content(document: JsonObject) -> object:
-    if "grants" in document:
-        return document
+    """The content in `document`. What `contracts show` prints has grants of its own beside the content."""
     return next((document[name] for name in _WRAPPERS if name in document), document)
 
 

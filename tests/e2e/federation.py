@@ -266,8 +266,9 @@ def _connection_grants(contracts: list[dict[str, Any]]) -> set[str]:
     return {grant["grant_hash"] for one in contracts for grant in one["grants"] if "outway" in grant["data"]}
 
 
-def _settings(member: Member, ports: Mapping[str, int], directory_port: int) -> dict[str, Any]:
-    tenant: dict[str, Any] = {
+def bare_tenant(member: Member, ports: Mapping[str, int]) -> dict[str, Any]:
+    """The least configuration of a tenant."""
+    return {
         "peer_id": member.peer_id,
         "name": member.name,
         "slug": member.slug,
@@ -275,6 +276,10 @@ def _settings(member: Member, ports: Mapping[str, int], directory_port: int) -> 
         "manager_address": f"https://{member.manager_host}:{ports['manager']}",
         "inway_address": f"https://{member.inway_host}:{ports['inway']}",
     }
+
+
+def _settings(member: Member, ports: Mapping[str, int], directory_port: int) -> dict[str, Any]:
+    tenant = bare_tenant(member, ports)
     if member is DIRECTORY:
         tenant |= {"directory": True, "accept": [{"grants": ["service_publication"], "peers": ["*"]}]}
     if member is PROVIDER:
@@ -303,6 +308,13 @@ def _settings(member: Member, ports: Mapping[str, int], directory_port: int) -> 
             "outway": {"listen": f"127.0.0.1:{ports['outway']}"},
             "connections": [{"name": SERVICE, "service": {"peer_id": PROVIDER.peer_id, "name": SERVICE}}],
         }
+    return installation(member, ports, [tenant], directory_port)
+
+
+def installation(
+    member: Member, ports: Mapping[str, int], tenants: list[dict[str, Any]], directory_port: int
+) -> dict[str, Any]:
+    """The configuration of a program that is named after `member`."""
     return {
         "group": {
             "id": GROUP,
@@ -326,5 +338,5 @@ def _settings(member: Member, ports: Mapping[str, int], directory_port: int) -> 
             "metrics": f"127.0.0.1:{ports['metrics']}",
             "admin": f"unix:{member.slug}.sock",
         },
-        "tenants": [tenant],
+        "tenants": tenants,
     }

@@ -474,7 +474,7 @@ async def federation(stores: Stores | None = None, limits: LimitsSettings = LIMI
 
         def route(_: ssl.SSLObject) -> ProtocolFactory | None:
             assert runner.server is not None
-            return partial(FscProtocol, ErrorDomain.MANAGER, runner.server, access_log=None)
+            return partial(FscProtocol, ErrorDomain.MANAGER, runner.server, header_timeout_s=5, access_log=None)
 
         context = sni_listener(lambda name: hosts.select(name, _MANAGERS))
         server = await listen_tls("127.0.0.1", 0, context=context, route=route)

@@ -1,10 +1,18 @@
-"""Places for installations of a test's own."""
+"""Places for installations of a test's own, on the event loop that `serve` runs on."""
 
+import asyncio
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from tests.klantenregister.running import Place
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The loop of the program; that of the standard library loses what it just accepted when its server is closed."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture

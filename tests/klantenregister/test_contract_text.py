@@ -15,6 +15,7 @@ CONTRACT: dict[str, Any] = {
     "created_at": 0,
     "hash_profile": "fsc-2.0",
     "peer_ids": ["1", "2", "3"],
+    "peer_names": {"1": "One", "2": "Two"},
     "grants": [
         {
             "grant_hash": "$1$4$x",
@@ -64,12 +65,18 @@ def test_a_description_tells_what_is_still_to_be_delivered_and_on_whose_behalf()
     assert what(CONTRACT).count(";") == 1
 
 
+@pytest.mark.parametrize(("state", "waits"), [("PROPOSED", True), ("REJECTED", False), ("EXPIRED", False)])
+def test_only_what_can_still_be_accepted_waits_for_somebody(state: str, waits: bool) -> None:
+    lines = description({**CONTRACT, "state": state, "missing_accepts": ["3"]})
+    assert ("Waits for  accept of 3" in lines) is waits
+
+
 @pytest.mark.parametrize("draft", [False, True])
 def test_a_review_adds_keys_and_warnings_for_a_draft_too(draft: bool) -> None:
     contract = CONTRACT
     if draft:
         grants = [{"data": grant["data"]} for grant in CONTRACT["grants"]]
-        kept = ("not_before", "not_after", "created_at", "hash_profile", "peer_ids", "keys", "warnings")
+        kept = ("not_before", "not_after", "created_at", "hash_profile", "peer_ids", "peer_names", "keys", "warnings")
         contract = {**{name: CONTRACT[name] for name in kept}, "grants": grants}
     lines = review(contract)
     assert lines[0] == ("New contract" if draft else "Contract   $1$1$abc")
@@ -78,6 +85,7 @@ def test_a_review_adds_keys_and_warnings_for_a_draft_too(draft: bool) -> None:
         "Key        domain name outway.example.test: any certificate",
         "WARNING    it has 2 grants",
     ]
-    assert "Peers      1, 2, 3" in lines
+    peers = lines.index("Peers      1 One")
+    assert lines[peers + 1 : peers + 3] == ["           2 Two", "           3 (unknown to us)"]
     assert '           properties: {"a": 1}' in lines
     assert ("           $1$4$x" in lines) is not draft

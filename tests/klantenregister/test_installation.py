@@ -6,10 +6,12 @@ import socket
 from pathlib import Path
 
 import pytest
-from aiohttp import ClientError, ClientSession
+from aiohttp import ClientError, ClientSession, UnixConnector, encode_basic_auth
 
 from certs.authority import load_group
 from clock import SystemClock
+from gateway.admin.accounts import Accounts
+from gateway.admin.accounts import Role as AccountRole
 from gateway.http.client import new_session
 from gateway.manager.upkeep import Upkeep
 from klantenregister.errors import Failed, WrongUsage
@@ -124,6 +126,24 @@ async def test_a_role_opens_its_own_listener_beside_metrics_and_admin(
     assert found == opened | {"metrics"}
     assert at_work == (3 if role is Role.MANAGER else 0)
     assert federation.socket_file.is_socket()
+
+
+async def test_applying_a_file_is_for_the_socket_alone(federation: Place) -> None:
+    plan = {"file": str(federation.socket_file.parent / "absent.yaml"), "plan": True}
+    headers = {"Authorization": encode_basic_auth("beheer", "correct horse battery")}
+    api = "http://x/admin/v1"
+    async with serving(federation.settings()) as installation:
+        accounts = Accounts(installation.stores.documents)
+        await accounts.add("beheer", "correct horse battery", AccountRole.ADMIN, now=1)
+        console = f"http://127.0.0.1:{federation.ports['console']}/admin/v1"
+        async with ClientSession(headers=headers) as session:
+            async with session.get(f"{console}/openapi.json") as answer:
+                assert "/admin/v1/apply" not in (await answer.json())["paths"]
+            async with session.post(f"{console}/apply", json=plan) as answer:
+                assert answer.status == 404
+        socket_only = UnixConnector(str(federation.socket_file))
+        async with ClientSession(connector=socket_only) as session, session.post(f"{api}/apply", json=plan) as answer:
+            assert answer.status == 422
 
 
 async def test_manager_and_inway_share_a_listener_and_are_told_apart_by_name(federation: Place) -> None:

@@ -113,6 +113,19 @@ async def test_headers_beyond_the_limit_are_refused_unless_a_listener_takes_more
     assert '"domain": "ERROR_DOMAIN_OUTWAY"' in answers[1].text
 
 
+async def test_a_header_has_the_time_that_the_configuration_gives() -> None:
+    opened = Listeners(LimitsSettings(), TimeoutSettings(header_seconds=1, shutdown_seconds=1))
+    port = free_port()
+    await opened.plain("listen.console", an_app(), TcpAddress("127.0.0.1", port))
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET / HTTP/1.1\r\nHost: ")
+    async with asyncio.timeout(4):
+        assert await reader.read() == b""
+    writer.close()
+    await writer.wait_closed()
+    await opened.close()
+
+
 async def test_a_component_of_fsc_serves_and_is_closed_when_dropped(listeners: Listeners) -> None:
     port = free_port()
     address = TcpAddress("127.0.0.1", port)

@@ -16,6 +16,7 @@ from storage.sqlite_query import (
     count_sql,
     crowd_sql,
     documents_sql,
+    elements_wanted,
     one_of,
     page_sql,
 )
@@ -180,11 +181,24 @@ def test_no_value_becomes_part_of_the_text() -> None:
 def test_a_page_of_a_crowd_is_found_along_the_index_of_its_order(
     connection: sqlite3.Connection, sort: Sort, position: DocumentPosition | None
 ) -> None:
-    for sql in page_sql("t", PEOPLE, Query((AnyElement("tags", (1,)),), sort), position, in_passing=True):
+    crowd = AnyElement("tags", (1,))
+    for sql in page_sql("t", PEOPLE, Query((crowd,), sort), position, crowds=[crowd]):
         steps = plan(connection, sql, 101, 0)
         assert_no_scan(steps)
         assert f"COVERING INDEX index:people:{sort.field}" in " ".join(steps)
         assert [step for step in steps if "TEMP B-TREE" in step] == steps[-1:]
+
+
+@pytest.mark.parametrize("sort", SORTS[1:], ids=repr)
+def test_few_among_a_crowd_are_found_without_collecting_the_crowd(connection: sqlite3.Connection, sort: Sort) -> None:
+    few, crowd = AnyElement("tags", (1,)), AnyElement("tags", tuple(range(CROWD)))
+    (sql,) = page_sql("t", PEOPLE, Query((crowd, few), sort), None, crowds=[crowd])
+    steps = plan(connection, sql, 101, 0)
+    assert_no_scan(steps)
+    assert any("CORRELATED" in step for step in steps)
+    everything = count_sql("t", PEOPLE, ())
+    if connection.execute(everything.text, everything.values).fetchone()[0]:  # else either way is as good
+        assert not any(f"index:people:{sort.field}" in step for step in steps)
 
 
 def test_a_crowd_is_told_from_a_few(connection: sqlite3.Connection) -> None:
@@ -192,14 +206,16 @@ def test_a_crowd_is_told_from_a_few(connection: sqlite3.Connection) -> None:
     everything = count_sql("t", PEOPLE, ())
     filled = connection.execute(everything.text, everything.values).fetchone()[0] >= CROWD
 
-    def is_crowd(*where: Condition) -> bool:
-        sql = crowd_sql("t", PEOPLE, Query(where, Sort("at")))
+    def crowds(*where: Condition) -> list[bool]:
+        query = Query(where, Sort("at"))
+        sql = crowd_sql("t", PEOPLE, query)
         assert sql is not None
-        return bool(connection.execute(sql.text, sql.values).fetchone()[0])
+        (told,) = connection.execute(sql.text, sql.values)
+        assert len(told) == len(elements_wanted(query))
+        return [bool(one) for one in told]
 
-    assert is_crowd(everybody) is filled
-    assert is_crowd(everybody, everybody) is filled
-    assert not is_crowd(few)
-    assert not is_crowd(everybody, few)
+    assert crowds(everybody) == [filled]
+    assert crowds(few) == [False]
+    assert crowds(everybody, Eq("bsn", "1"), few) == [filled, False]
     assert crowd_sql("t", PEOPLE, Query((everybody,))) is None
     assert crowd_sql("t", PEOPLE, Query((Eq("bsn", "1"),), Sort("at"))) is None

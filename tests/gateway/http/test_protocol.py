@@ -1,6 +1,7 @@
 """What never became a request is answered in the shape of the standard, and repeated nowhere."""
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections.abc import AsyncIterator
@@ -14,6 +15,7 @@ from gateway.http.errors import error_middleware
 from gateway.http.protocol import FscProtocol, ProblemProtocol
 from tests.gateway.harness import eventually, log_texts
 
+HEADER_TIMEOUT_S = 0.3
 TOKEN = b"Bearer eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiIxIn0.signature"
 
 
@@ -36,7 +38,13 @@ async def port() -> AsyncIterator[int]:
     await runner.setup()
     assert runner.server is not None
     make = partial(
-        FscProtocol, ErrorDomain.INWAY, runner.server, access_log=None, max_line_size=1000, max_field_size=2000
+        FscProtocol,
+        ErrorDomain.INWAY,
+        runner.server,
+        header_timeout_s=HEADER_TIMEOUT_S,
+        access_log=None,
+        max_line_size=1000,
+        max_field_size=2000,
     )
     server = await asyncio.get_running_loop().create_server(make, "127.0.0.1", 0)
     async with server:
@@ -142,7 +150,14 @@ async def plain_port() -> AsyncIterator[int]:
     runner = web.AppRunner(web.Application())
     await runner.setup()
     assert runner.server is not None
-    make = partial(ProblemProtocol, runner.server, access_log=None, max_line_size=1000, max_field_size=2000)
+    make = partial(
+        ProblemProtocol,
+        runner.server,
+        header_timeout_s=HEADER_TIMEOUT_S,
+        access_log=None,
+        max_line_size=1000,
+        max_field_size=2000,
+    )
     server = await asyncio.get_running_loop().create_server(make, "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()[1]
@@ -167,3 +182,59 @@ async def test_elsewhere_it_is_a_problem(
     assert (problem["status"], set(problem)) == (status, {"type", "title", "status", "detail"})
     assert b"eyJ" not in said
     assert "eyJ" not in log_texts(caplog.records)
+
+
+# -- how long a header may take
+
+GOOD = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+async def test_a_header_that_does_not_end_is_given_up(port: int, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    assert await ask(port, b"GET / HTTP/1.1\r\nX: " + TOKEN) == b""
+    assert "did not come within" in log_texts(caplog.records)
+    assert "eyJ" not in log_texts(caplog.records)
+
+
+async def test_a_header_that_drips_is_given_up_all_the_same(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    with contextlib.suppress(ConnectionError):
+        for piece in (b"GET / HTTP/1.1\r\n", *(b"X-%d: a\r\n" % number for number in range(40))):
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(HEADER_TIMEOUT_S / 10)
+            if reader.at_eof():
+                break
+    assert loop.time() - begun < HEADER_TIMEOUT_S * 3
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
+
+
+async def test_the_second_header_of_a_connection_has_its_own_time(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for piece in (GOOD[:9], GOOD[9:]):
+        writer.write(piece)
+        await asyncio.sleep(HEADER_TIMEOUT_S / 2)
+    assert (await reader.readuntil(b"good")).startswith(b"HTTP/1.1 200")
+    writer.write(GOOD[:9])
+    async with asyncio.timeout(5):
+        assert await reader.read() == b""
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_neither_a_slow_body_nor_a_pause_is_taken_for_a_header(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\n")
+    for _ in range(8):
+        await asyncio.sleep(HEADER_TIMEOUT_S / 4)
+        writer.write(b"x")
+    assert (await reader.readuntil(b"good")).startswith(b"HTTP/1.1 200")
+    await asyncio.sleep(HEADER_TIMEOUT_S * 2)
+    writer.write(GOOD)
+    assert (await reader.readuntil(b"good")).startswith(b"HTTP/1.1 200")
+    writer.close()
+    await writer.wait_closed()

@@ -71,6 +71,9 @@ async def test_a_directory_is_told_once_and_again_within_the_hour(group: Federat
     group.clock.advance(1)
     await announcer.announce_due()
     assert len(directory.received) == 2
+    group.clock.advance(-60)  # the clock went back
+    await announcer.announce_due()
+    assert len(directory.received) == 3
     got = directory.received[0]
     assert (got.method, got.path) == ("PUT", "/v1/announce")
     assert got.headers["Fsc-Manager-Address"] == peer.tenant.manager_address

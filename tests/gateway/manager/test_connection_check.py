@@ -80,6 +80,15 @@ def test_every_other_state_has_its_remedy(record: ContractRecord, us: PeerId, se
     assert one.usable is None
 
 
+@pytest.mark.parametrize("kind", [SignatureType.REJECT, SignatureType.REVOKE])
+def test_what_we_ended_ourselves_is_no_fault_unless_it_is_declared(kind: SignatureType) -> None:
+    ended = with_signature(VALID, CONSUMER, kind, NOW)
+    assert checked(ended) == ()
+    (one,) = checked(ended, connections=(declared("brp"),))
+    assert f"by {CONSUMER}" in one.seen
+    assert one.remedy
+
+
 def test_what_was_not_delivered_is_the_reason_that_nobody_signed() -> None:
     owed = (Delivery(PROVIDER, DeliveryAction.SUBMIT, NOW, attempts=2, last_error="refused"),)
     (one,) = checked(replace(accepted_by(CONSUMER), deliveries=owed))

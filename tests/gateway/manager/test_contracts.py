@@ -63,6 +63,47 @@ async def record_of(peer: LocalPeer, content: JsonObject) -> ContractRecord:
     return record
 
 
+# -- how much may wait
+
+
+async def test_what_a_peer_proposes_is_kept_up_to_a_number(
+    hosted: HostedPeer, foreign: ForeignPeer, group: Federation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.manager.contracts.MAX_PROPOSALS", 2)
+    kept = [await received(hosted, foreign) for _ in range(2)]
+    beyond = make_content(connection(foreign.pair, FOREIGN, PROVIDER), now=foreign.clock.now())
+    assert (await foreign.submit(hosted.peer, beyond)).refusal == (429, "ERROR_CODE_TOO_MANY_PROPOSALS")
+    assert await hosted.peer.contracts.get(content_hash_of(beyond)) is None
+    # What it proposed already is confirmed again, and another Peer is not held back by it.
+    assert (await foreign.submit(hosted.peer, kept[0])).status == 201
+    other = await group.foreign(OTHER)
+    content = make_content(connection(other.pair, OTHER, PROVIDER), now=other.clock.now())
+    assert (await other.submit(hosted.peer, content)).status == 201
+    # What is decided on makes room, by whichever side.
+    await add_our_signature(hosted.peer, content_hash_of(kept[0]), ACCEPT, remark="")
+    assert (await foreign.submit(hosted.peer, beyond)).status == 201
+
+
+async def test_what_a_peer_proposes_is_kept_up_to_a_size(
+    hosted: HostedPeer, foreign: ForeignPeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.manager.contracts.MAX_PROPOSED_BYTES", 4_000)
+    await received(hosted, foreign)
+    grant = connection(foreign.pair, FOREIGN, PROVIDER).model_copy(update={"properties": {"a": "x" * 4_000}})
+    large = make_content(grant, now=foreign.clock.now())
+    assert (await foreign.submit(hosted.peer, large)).refusal == (429, "ERROR_CODE_TOO_MANY_PROPOSALS")
+    await received(hosted, foreign)
+
+
+async def test_what_a_rule_decides_at_once_needs_no_room(
+    group: Federation, foreign: ForeignPeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.manager.contracts.MAX_PROPOSALS", 1)
+    hosted = await group.host(PROVIDER, services=offering(SERVICE), accept=(accepting("service_connection"),))
+    for _ in range(3):
+        await received(hosted, foreign)
+
+
 # -- our signature
 
 

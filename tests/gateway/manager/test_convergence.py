@@ -1,5 +1,6 @@
 """Converging: what is decided is done, once, durably, and towards every other Peer of the Contract."""
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -101,6 +102,30 @@ async def test_a_restart_changes_nothing(group: Federation) -> None:
     again = await group.host_tenant(hosted.peer.tenant)
     assert await converge(again)
     assert await the_only(again) == record
+
+
+async def test_an_offer_that_was_cut_off_while_it_was_stored_is_not_made_again(
+    group: Federation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hosted = await consumer(group, "brp")
+    documents = hosted.peer.contracts._documents
+    stored = asyncio.Event()
+
+    async def never_heard(*args: Any, **named: Any) -> Any:
+        await type(documents).put_many(documents, *args, **named)
+        stored.set()
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(documents, "put_many", never_heard)
+        async with asyncio.TaskGroup() as tasks:
+            round_cut_off = tasks.create_task(converge(hosted))
+            await stored.wait()
+            round_cut_off.cancel()
+    for _ in range(2):
+        assert await converge(hosted)
+    record = await the_only(hosted)
+    assert hosted.peer.contracts.view.alive() == [record]
 
 
 async def test_two_rounds_at_once_offer_once(group: Federation) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certs.identity import PeerId
+from certs.identity import PeerId, PeerName
 from certs.tls import server_context
 from gateway.fsc.contract import parse_contract_content
 from gateway.fsc.hashes import compute_all
@@ -507,6 +507,36 @@ async def test_an_answer_that_breaks_off_leaves_the_debt_and_doubles_nothing(
             await foreign.announce(hosted.peer)
             await paid(hosted.peer, record)
     assert foreign.contracts_received() == [("POST", "contracts")]
+
+
+async def test_a_clock_that_goes_back_delays_nothing(
+    group: Federation, hosted: HostedPeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.manager.delivery._LOOK_EVERY_S", 0.05)
+    foreign = await group.foreign(listen=False)
+    group.clock.advance(DAY_S)
+    await foreign.announce(hosted.peer)
+    record = await offered(hosted)
+    async with working(hosted):
+        await failed(hosted.peer, record)
+        group.clock.advance(-DAY_S)
+        await group.open(foreign)
+        name, address = PeerName(f"Peer {FOREIGN}"), ManagerAddress(foreign.address)
+        await hosted.peer.peers.remember(FOREIGN, name, address, now=group.clock.now())
+        await paid(hosted.peer, record)
+
+
+async def test_a_debt_that_was_read_before_it_was_paid_is_looked_at_once(group: Federation, hosted: HostedPeer) -> None:
+    foreign = await group.foreign()
+    await foreign.announce(hosted.peer)
+    record = await offered(hosted)
+    async with working(hosted):
+        await paid(hosted.peer, record)
+        hosted.peer.contracts.agenda.put(record)  # as a look at the store that took long does
+        wake(hosted)
+        await eventually(lambda: len(foreign.contracts_received()) == 2)
+        await asyncio.sleep(0.3)
+    assert len(foreign.contracts_received()) == 2
 
 
 # -- the outcome, pure

@@ -138,6 +138,16 @@ def test_a_rejection_of_another_duration_is_another_question_and_a_revocation_is
     assert only(record_of(ended=(SignatureType.REVOKE, PROVIDER)), wanted=[longer]).action is Action.REFUSED
 
 
+def test_what_was_made_without_our_hearing_of_it_is_not_made_again() -> None:
+    (blind,) = decide_all((WANTED,), Holdings(CONSUMER, (), {}, NOW))
+    assert blind.action is Action.OFFER
+    for made in (record_of(), valid()):
+        seeing = reconsider(blind, [made], NOW)
+        assert (seeing.action, seeing.contract) == (Action.KEEP, made)
+    for made in (record_of(withdrawn=True), valid(CHANGED), valid(valid_s=120)):
+        assert reconsider(blind, [made], NOW + 50) == blind
+
+
 def test_the_newest_answer_counts() -> None:
     older = record_of(created_at=NOW - 1000, ended=(SignatureType.REVOKE, PROVIDER))
     newer = record_of(created_at=NOW - 500)

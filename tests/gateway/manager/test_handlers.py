@@ -12,6 +12,7 @@ from gateway.fsc.jcs import JsonObject
 from gateway.fsc.logrecord import Direction, LogRecord
 from gateway.fsc.names import GrantHash, ServiceName, TransactionId
 from gateway.fsc.signature import SignatureType
+from gateway.manager import pages
 from storage.memory import MemoryDocuments, MemoryLog
 from tests.gateway.harness import (
     FOREIGN,
@@ -236,6 +237,21 @@ async def test_grant_hashes_overrule_page_and_type(scene: Scene) -> None:
     wanted = quote(",".join(grant_hash_of(one) for one in (contents[0], contents[2])))
     query = f"grant_hash={wanted}&limit=1&grant_type=GRANT_TYPE_SERVICE_PUBLICATION"
     assert await _listed(scene, query) == [content_hash_of(contents[2]), content_hash_of(contents[0])]
+
+
+async def test_what_grant_hashes_name_comes_in_pages_when_it_is_large(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "MAX_PAGE_BYTES", 1)
+    monkeypatch.setattr(pages, "_FIRST_READ", 2)
+    contents = await _three_contracts(scene)
+    wanted = quote(",".join(grant_hash_of(one) for one in contents))
+    first = (await scene.foreign.get(scene.peer, f"/contracts?grant_hash={wanted}")).json
+    following = quote(first["pagination"]["next_cursor"])
+    second = (await scene.foreign.get(scene.peer, f"/contracts?grant_hash={wanted}&cursor={following}")).json
+    listed = [one["content"]["iv"] for page in (first, second) for one in page["contracts"]]
+    assert listed == [one["iv"] for one in reversed(contents)]
+    assert second["pagination"]["next_cursor"] == ""
 
 
 @pytest.mark.parametrize(

@@ -221,11 +221,11 @@ async def test_keys_that_can_sign_and_keys_that_cannot() -> None:
     async with federation() as group:
         ours, foreign = await group.host(), await group.foreign()
         ask = partial(probes.keys_fetched, ours.peer, FOREIGN, ManagerAddress(foreign.address))
-        assert await ask() == "1 certificates that can sign now"
+        assert await ask() == "1 certificate that can sign now"
         strange, others = key_pair(FOREIGN, issuer=strange_authority()), key_pair(OTHER)
         foreign.chains += [strange.chain, others.chain]
         seen = await ask()
-        assert seen.startswith("1 certificates that can sign now; refused: ")
+        assert seen.startswith("1 certificate that can sign now; refused: ")
         assert f"a certificate is of Peer {OTHER}" in seen
         pages: list[JsonObject] = [
             build_jwks([strange.chain]),

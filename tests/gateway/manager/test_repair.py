@@ -401,6 +401,17 @@ async def test_what_a_list_does_not_come_to_is_not_brought_again(
     assert [one.action for one in (await present(hosted, record)).deliveries] == [DeliveryAction.SUBMIT]
 
 
+async def test_what_has_ended_is_not_asked_about(group: Federation, hosted: HostedPeer, foreign: ForeignPeer) -> None:
+    record = await shared(hosted, foreign)
+    group.clock.at = record.content.not_after
+    async with repairing(hosted.peer) as repairer:
+        for _ in range(3):
+            group.clock.advance(60)
+            repairer.hasten(FOREIGN)
+            await asyncio.sleep(0.05)
+    assert asked(foreign) == 0
+
+
 async def test_an_answer_full_of_forgeries_is_given_up(
     group: Federation, hosted: HostedPeer, foreign: ForeignPeer, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from gateway.fsc.signature import SignatureType
 from gateway.fsc.state import ContractState
-from gateway.manager.contracts import add_our_signature
+from gateway.manager.allowance import IN_A_ROW
+from gateway.manager.contracts import add_our_signature, offer
 from gateway.manager.upkeep import Upkeep
 from gateway.state.contracts import Delivery, DeliveryAction
 from klantenregister.hosting import HostedPeer
@@ -18,6 +19,7 @@ from tests.gateway.harness import (
     CONSUMER,
     DIRECTORY,
     FOREIGN,
+    OTHER,
     PROVIDER,
     SERVICE,
     Federation,
@@ -128,6 +130,29 @@ async def test_a_kick_looks_again_at_once(group: Federation) -> None:
         hosted.peer.tenant = tenant
         hosted.manager.upkeep.kick()
         await eventually(lambda: len(hosted.peer.contracts.view._contracts) == 1)
+
+
+async def test_who_announces_itself_all_the_time_makes_us_do_little(group: Federation) -> None:
+    hosted = await group.host(CONSUMER)
+    foreign, other = await group.foreign(), await group.foreign(OTHER)
+    for one in (foreign, other):
+        await one.announce(hosted.peer)
+    now = group.clock.now()
+    pair = hosted.peer.signing_pair()
+    for peer_id in (FOREIGN, OTHER):
+        grant = connection(pair, CONSUMER, peer_id)
+        await offer(hosted.peer, (grant,), not_before=now, not_after=now + 9999, created_at=now, remark="")
+    foreign.status = other.status = 500
+    async with working(hosted):
+        for _ in range(30):
+            assert (await foreign.announce(hosted.peer)).status == 200
+            await asyncio.sleep(0.02)
+        tries = len(foreign.contracts_received())
+        assert 2 <= tries <= 1 + IN_A_ROW
+        other.status = 201
+        await other.announce(hosted.peer)
+        await eventually(lambda: len(other.contracts_received()) >= 2)
+    assert len(foreign.contracts_received()) == tries
 
 
 async def test_a_directory_that_does_not_answer_delays_nothing_else(group: Federation) -> None:

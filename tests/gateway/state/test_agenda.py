@@ -52,3 +52,19 @@ def test_what_was_not_brought_is_named_again_unless_it_was_paid() -> None:
     agenda.put(replace(record, deliveries=()))
     agenda.put_back(record.content_hash)
     assert agenda.take_due(NOW) == []
+
+
+def test_what_is_told_again_unchanged_is_not_named_twice() -> None:
+    agenda, record = Agenda(), owing(record_of(), NOW)
+    agenda.put(record)
+    assert agenda.take_due(NOW) == [record]
+    agenda.put(record)
+    assert agenda.take_due(NOW) == []
+    assert agenda.next_at() is None
+
+
+def test_what_is_due_only_in_a_long_time_is_told() -> None:
+    agenda, soon, late = Agenda(), owing(record_of(), NOW + 60), owing(record_of(), NOW, NOW + 61)
+    for record in (soon, late):
+        agenda.put(record)
+    assert agenda.postponed_beyond(NOW + 60) == [late.content_hash]

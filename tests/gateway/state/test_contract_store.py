@@ -1,7 +1,7 @@
 """The Contracts of one tenant: concurrent writers, aliases, the view, and what is owed. On every embedded back end."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from gateway.fsc.grants import Grant
 from gateway.fsc.hashes import compute_all
 from gateway.fsc.profile import HashProfile
 from gateway.fsc.signature import SignatureType
-from gateway.state.contract_store import COLLECTIONS, ContractStore, IvInUse
+from gateway.state.contract_store import COLLECTIONS, ENDED_KEPT_S, ContractStore, IvInUse
 from gateway.state.contracts import ContractRecord, Delivery, DeliveryAction
 from storage.documents import DocumentStore, Query, Sort
 from storage.errors import Conflict, StoreUnavailable
@@ -250,6 +250,107 @@ async def test_a_tenant_sees_its_own_contracts_only(
     await other.create(record)
     await other.update(record.content_hash, lambda one: signed(one, REVOKE))
     assert store.view.valid(NOW) == [record]
+
+
+async def test_what_ended_a_while_ago_is_forgotten_by_the_view_alone(store: ContractStore, clock: FixedClock) -> None:
+    brief, long = record_of(accepted=True, valid_s=120), record_of(accepted=True)
+    for record in (brief, long):
+        await store.create(record)
+    clock.advance(60 + ENDED_KEPT_S)
+    store.forget_ended()
+    assert brief in store.view.alive()
+    clock.advance(1)
+    store.forget_ended()
+    assert store.view.alive() == [long]
+    assert store.view.by_grant(brief.grant_hashes[0]) is None
+    assert await store.get(brief.content_hash) == brief
+    assert store.view.alive() == [long]
+    assert await store.update(brief.content_hash, signed) == signed(brief)
+
+
+# -- what was written without the writer hearing of it
+
+
+class Deaf:
+    """Documents that do what they are told and never say so."""
+
+    def __init__(self, documents: Any) -> None:
+        self._documents = documents
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._documents, name)
+
+    async def put(self, *args: Any, **named: Any) -> Any:
+        await self._documents.put(*args, **named)
+        raise StoreUnavailable("it fell silent")
+
+    async def put_many(self, *args: Any, **named: Any) -> Any:
+        await self._documents.put_many(*args, **named)
+        raise StoreUnavailable("it fell silent")
+
+
+async def unheard(store: ContractStore, write: Callable[[], Awaitable[Any]]) -> None:
+    documents = store._documents
+    store._documents = Deaf(documents)
+    try:
+        with pytest.raises(StoreUnavailable, match="silent"):
+            await write()
+    finally:
+        store._documents = documents
+
+
+async def test_a_contract_that_was_made_unheard_is_known_once_it_is_met(store: ContractStore) -> None:
+    record = record_of(accepted=True)
+    await unheard(store, lambda: store.create(record))
+    assert store.valid_by_grant(record.grant_hashes[0], NOW) is None
+    assert await store.get_any(record.all_content_hashes) == record
+    assert store.valid_by_grant(record.grant_hashes[0], NOW) == record
+
+
+async def test_a_revocation_that_was_stored_unheard_bites_when_it_is_repeated(store: ContractStore) -> None:
+    record = record_of(accepted=True)
+    await store.create(record)
+    await unheard(store, lambda: store.update(record.content_hash, lambda one: signed(one, REVOKE)))
+    again = await store.update(record.content_hash, lambda one: signed(one, REVOKE))
+    assert again == signed(record, REVOKE)
+    assert store.valid_by_grant(record.grant_hashes[0], NOW) is None
+
+
+async def test_a_contract_that_was_made_unheard_is_known_once_it_is_listed(store: ContractStore) -> None:
+    record = replace(record_of(accepted=True), made_for="connection brp")
+    await unheard(store, lambda: store.create(record))
+    assert await store.made_for("connection brp") == [record]
+    assert store.view.alive() == [record]
+
+
+async def test_what_was_read_before_a_write_does_not_undo_it(store: ContractStore) -> None:
+    record = record_of(accepted=True)
+    await store.create(record)
+    documents = store._documents
+    read, written = asyncio.Event(), asyncio.Event()
+
+    class Slow:
+        """Documents whose listings take long to arrive."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(documents, name)
+
+        async def find(self, *args: Any, **named: Any) -> Any:
+            found = await documents.find(*args, **named)
+            read.set()
+            await written.wait()
+            return found
+
+    store._documents = Slow()
+
+    async def revoke() -> None:
+        await read.wait()
+        await store.update(record.content_hash, lambda one: signed(one, REVOKE))
+        written.set()
+
+    seen, _ = await asyncio.gather(store.with_grants(record.grant_hashes), revoke())
+    assert seen == [record]
+    assert store.view.alive() == []
 
 
 # -- searching

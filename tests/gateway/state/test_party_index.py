@@ -1,5 +1,7 @@
 """The index by party says what looking at every Contract would."""
 
+from collections.abc import Iterable
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,6 +29,11 @@ PEERS = (CONSUMER, PROVIDER, FOREIGN, OTHER)
 signers = st.frozensets(st.sampled_from(PEERS))
 
 
+def accepted_by(records: Iterable[ContractRecord], content_hash: str) -> frozenset[str]:
+    (record,) = [one for one in records if one.content_hash == content_hash]
+    return frozenset(record.signers(SignatureType.ACCEPT))
+
+
 @given(st.lists(st.tuples(st.sampled_from(range(len(RECORDS))), st.none() | signers), max_size=30))
 def test_it_says_what_a_look_at_every_contract_would(
     events: list[tuple[int, frozenset[str] | None]],
@@ -47,6 +54,8 @@ def test_it_says_what_a_look_at_every_contract_would(
     for peer_id in PEERS:
         shared = {one.content_hash for one in records if peer_id in one.content.peer_ids()}
         assert set(index.shared_with(peer_id)) == shared
+        unsigned = {one for one in shared if peer_id not in accepted_by(records, one)}
+        assert set(index.unsigned_by(peer_id)) == unsigned
     assert index.awaiting() == {one.content_hash: one.awaited() for one in records if one.awaited()}
 
 

@@ -170,3 +170,12 @@ async def test_a_peer_of_before_versions_were_kept_is_read_and_asked(store: Memo
     await store.for_tenant(PROVIDER).put(PEERS, FOREIGN, body, expected=None)
     assert await book.get(FOREIGN) == KnownPeer(FOREIGN, NAME, ADDRESS, 1)
     assert [one.peer_id for one in await book.to_be_asked(2, limit=1)] == [FOREIGN]
+
+
+async def test_more_peers_than_are_kept_in_memory_are_found_all_the_same(
+    book: PeerBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.state.peers._MAX_MET", 1)
+    for peer_id in (FOREIGN, OTHER, PROVIDER):
+        await book.remember(peer_id, NAME, ADDRESS, now=1)
+    assert set(await book.get_many([PROVIDER, FOREIGN, OTHER])) == {PROVIDER, FOREIGN, OTHER}

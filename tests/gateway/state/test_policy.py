@@ -44,6 +44,15 @@ def test_an_answer_holds_for_a_while() -> None:
     assert policy.to(question()) is None
 
 
+def test_an_answer_from_the_future_does_not_hold() -> None:
+    policy, clock = answers()
+    policy.settle(question(), PERMIT)
+    clock.advance(-1)
+    assert policy.to(question()) is None
+    policy.settle(question(1), PERMIT)
+    assert len(policy._answers) == 1
+
+
 def test_a_new_answer_replaces_the_old_one_and_none_removes_it() -> None:
     policy, _ = answers()
     policy.settle(question(), PERMIT)

@@ -89,13 +89,16 @@ async def test_a_contract_is_shown_by_its_hash_or_a_beginning(
     federation: Place, offered: Installation, capsys: Capture
 ) -> None:
     content_hash = offered_hash(offered)
-    for wanted in (content_hash, short(content_hash), characters(content_hash)):
+    [record] = [one for one in of_provider(offered) if one.content_hash == content_hash]
+    grant_hash = record.grant_hashes[0]
+    for wanted in (content_hash, short(content_hash), characters(content_hash), grant_hash, short(grant_hash)):
         assert await command(*asking(federation, "show", wanted)) == 0
         lines = capsys.readouterr().out.splitlines()
         assert lines[0] == f"Contract   {content_hash}"
         assert "State      proposed" in lines
         assert f"Grant      {CONSUMER.peer_id} may use {PROVIDER.peer_id}/{SERVICE}" in lines
         assert f"Accept     {CONSUMER.peer_id}" in lines
+        assert any(CONSUMER.peer_id in line and CONSUMER.name in line for line in lines)
         assert f"Waits for  accept of {PROVIDER.peer_id}" in lines
     assert await command(*asking(federation, "show", content_hash, "--json")) == 0
     assert json.loads(capsys.readouterr().out)["content_hash"] == content_hash
@@ -105,16 +108,24 @@ async def test_a_hash_that_names_none_or_several_fails(
     federation: Place, offered: Installation, capsys: Capture
 ) -> None:
     for wanted, told in (
-        ("zzzzzzzz", "no contracts have a hash that begins with zzzzzzzz: give more of it"),
-        ("", "2 contracts have a hash that begins with"),
+        ("zzzzzzzz", "no contract has a hash that begins with 'zzzzzzzz': see `contracts list`"),
+        ("", "a whole hash goes in single quotes"),
         ("$1$1$" + "A" * 86, "no contract with that hash"),
-        ("$nonsense", "no contract with that hash"),
-        ("../../accounts", "no contracts have a hash"),
+        ("$nonsense", "no contract has a hash"),
+        ("../../accounts", "no contract has a hash"),
     ):
         assert await command(*asking(federation, "show", wanted)) == 1
         printed = capsys.readouterr()
         assert told in printed.err
         assert printed.out == ""
+
+
+@pytest.mark.parametrize("left_by_the_shell", [[], ["-9f0uahWZ"]])
+async def test_a_hash_that_a_shell_took_apart_is_told_from_a_missing_one(
+    federation: Place, capsys: Capture, left_by_the_shell: list[str]
+) -> None:
+    assert await command(*asking(federation, "show", *left_by_the_shell)) == 2
+    assert "a whole hash goes in single quotes" in capsys.readouterr().err
 
 
 async def test_without_a_terminal_nothing_is_asked(federation: Place, offered: Installation, capsys: Capture) -> None:
@@ -147,7 +158,7 @@ async def test_on_a_terminal_it_shows_the_contract_and_asks(federation: Place, o
     assert (code, shown.splitlines()[-1]) == (0, f"{short(content_hash)} is now rejected")
     # Signed already, and told that nobody needs to be asked.
     code, shown = await dialogue([*words, "--yes"])
-    assert (code, shown) == (0, f"{short(content_hash)} is now rejected\r\n")
+    assert (code, shown) == (0, f"{short(content_hash)} was signed so already: it is rejected\r\n")
 
 
 async def test_which_tenant_must_be_said_when_there_are_more(federation: Place, capsys: Capture) -> None:

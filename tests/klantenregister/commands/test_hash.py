@@ -88,6 +88,7 @@ def test_every_hash_of_every_possible_profile_is_printed(file: Path, capsys: pyt
         FLAT,
         {"content": FLAT, "signatures": {"accept": {}, "reject": {}, "revoke": {}}},
         {"contract_content": FLAT, "signature": "a.b.c"},
+        {"content": FLAT, "grants": [{"grant_hash": "$1$3$x", "data": {}}], "state": "VALID"},
     ],
 )
 def test_content_and_whole_contract_give_the_same(
