@@ -9,6 +9,7 @@ from gateway.admin.accounts import Account, Accounts, Role
 from gateway.admin.problems import Problem
 
 _READING = frozenset({"GET", "HEAD"})
+_OWN_PAGES = frozenset({"same-origin", "none"})
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="klantenregister", charset="UTF-8"'}
 
 
@@ -18,11 +19,29 @@ def sign_in_middleware(accounts: Accounts) -> Middleware:
     @web.middleware
     async def sign_in(request: web.Request, handler: Handler) -> web.StreamResponse:
         account = await _account(request, accounts)
+        if request.method not in _READING:
+            _check_own_page(request)
         if request.method not in _READING and account.role is not Role.ADMIN:
             raise Problem(403, "Forbidden", f"account {account.name} may look, not change: it has role {account.role}")
         return await handler(request)
 
     return sign_in
+
+
+def _check_own_page(request: web.Request) -> None:
+    """Refuse what a page of another site makes a browser send: the browser adds the credentials by itself.
+
+    Standard: Fetch Metadata (Sec-Fetch-Site), RFC 6454 (Origin) for browsers without it. Programs send neither.
+    """
+    site = request.headers.get("Sec-Fetch-Site")
+    origin = request.headers.get("Origin")
+    foreign = site not in _OWN_PAGES if site is not None else origin is not None and not _is_of(origin, request.host)
+    if foreign:
+        raise Problem(403, "Forbidden", "the request comes from a page of another site: use the console or a program")
+
+
+def _is_of(origin: str, host: str) -> bool:
+    return origin.partition("://")[2].lower() == host.lower()
 
 
 async def _account(request: web.Request, accounts: Accounts) -> Account:

@@ -83,6 +83,11 @@ def version_problem(version: PeerVersion, allowed: Sequence[HashProfile]) -> str
     )
 
 
+def is_for_version(refusal: str) -> bool:
+    """Decide whether the text of a failed delivery tells that the other Manager does not take this generation."""
+    return any(code in refusal for code in _DIFFER)
+
+
 def explain_refusal(code: str, profile: HashProfile) -> str:
     """What the error code of another Manager says about versions, and the remedy; "" when it says nothing of them.
 

@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
+from certs.identity import PeerId
 from gateway.errors import FscError
 from gateway.fsc.names import ContentHash
 from gateway.fsc.signature import SignatureType
 from gateway.fsc.state import ContractState
+from gateway.fsc.versions import is_for_version
 from gateway.manager.contracts import WrongState, add_our_signature, offer
 from gateway.manager.desired import (
     OFFERING,
@@ -24,6 +26,7 @@ from gateway.manager.desired import (
     is_refusal_to_forget,
     reconsider,
 )
+from gateway.manager.versions import profile_for
 from gateway.state.contract_store import ContractStore
 from gateway.state.contracts import ContractRecord
 from gateway.state.declared import Wanted, wanted_grants
@@ -90,7 +93,8 @@ class Convergence:
             if decision.action is Action.ADOPT and decision.contract is not None:
                 adopted = await self._mark(decision.contract, made_for=decision.label)
                 _log.info("contract_adopted", extra={**said, "contract": adopted.content_hash})
-            if decision.action in OFFERING and decision.wanted is not None:
+            offers = decision.action in OFFERING or await self._is_of_another_generation(decision)
+            if offers and decision.wanted is not None:
                 offered = await request(self._peer, decision.wanted)
                 _log.info("contract_offered", extra={**said, "contract": offered.content_hash})
             for record in decision.ended:
@@ -99,14 +103,32 @@ class Convergence:
         except (FscError, NoValidCertificate, WrongState) as error:
             _log.error("cannot_converge", extra={**said, "reason": str(error)})
 
+    async def _is_of_another_generation(self, decision: Decision) -> bool:
+        """Whether a Peer refused our offer for its version, and meanwhile we know of one that the Group allows too.
+
+        The new offer takes the place of this one, which is withdrawn in the next round.
+        """
+        contract = decision.contract
+        if decision.action is not Action.KEEP or decision.in_use or contract is None or not _deaf_to(contract):
+            return False
+        return await profile_for(self._peer, contract.content.grants) is not contract.hashes[0].profile
+
     async def _withdraw(self, record: ContractRecord, decision: Decision) -> None:
         """End a Contract that nobody declares any more. The mark comes first: killed between, it is ended later."""
+        deaf = _deaf_to(record)
         await self._mark(record, withdrawn=True)
         reason = "not declared any more" if decision.wanted is None else "replaced by the contract that serves now"
         kind = SignatureType.REVOKE
         if self._peer.peer_id not in record.signers(SignatureType.ACCEPT):
             kind = SignatureType.REJECT
         await add_our_signature(self._peer, record.content_hash, kind, remark=f"{decision.label}: {reason}")
+        if deaf:  # who could not read the offer would refuse its end as well, for as long as it lasts
+            await self._peer.contracts.update(
+                record.content_hash,
+                lambda current: replace(
+                    current, deliveries=tuple(one for one in current.deliveries if one.peer_id not in deaf)
+                ),
+            )
 
     async def _mark(self, record: ContractRecord, **changes: object) -> ContractRecord:
         return await self._peer.contracts.update(
@@ -174,6 +196,11 @@ async def request(peer: LocalPeer, wanted: Wanted) -> ContractRecord:
         remark=wanted.label,
         made_for=wanted.label,
     )
+
+
+def _deaf_to(record: ContractRecord) -> frozenset[PeerId]:
+    """The Peers that do not take a Contract of this generation."""
+    return frozenset(one.peer_id for one in record.deliveries if is_for_version(one.last_error))
 
 
 def _declared_by(tenant: Tenant, now: int) -> tuple[Wanted, ...]:

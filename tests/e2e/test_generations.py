@@ -61,12 +61,6 @@ def _connection(program: Program, to: str) -> dict[str, Any] | None:
 @pytest.mark.parametrize(("consumer", "provider"), POSSIBLE)
 def test_peers_with_a_profile_in_common_agree_and_call(neighbours: Neighbours, consumer: str, provider: str) -> None:
     caller, called = neighbours.of(PEERS[consumer]), neighbours.of(PEERS[provider])
-    if consumer == "old":
-        # Its first offer was of a generation that the other does not allow. Having learnt better, a person asks again.
-        eventually(
-            "the other's profile to be learnt", lambda: True if _profile(caller, provider) == "fsc-2.0" else None
-        )
-        ask(caller, "contracts", "request", "--connection", provider)
     agreed = eventually(f"{consumer} to agree with {provider}", lambda: _connection(caller, provider))
 
     assert through(caller, provider).json()["service"] == provider
@@ -76,12 +70,6 @@ def test_peers_with_a_profile_in_common_agree_and_call(neighbours: Neighbours, c
     for grant_hash in {one["grants"][0]["grant_hash"] for one in known}:
         reply = through(caller, "whatever", Fsc_Grant_Hash=grant_hash)
         assert reply.status == 200, reply.text
-
-
-def _profile(program: Program, other: str) -> str | None:
-    """The hash profile that it has learnt of another Peer."""
-    known = [one["hash_profile"] for one in ask(program, "peers") if one["peer_id"] == PEERS[other].peer_id]
-    return known[0] if known else None
 
 
 @pytest.mark.parametrize(("consumer", "provider"), IMPOSSIBLE)

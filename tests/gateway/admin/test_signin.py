@@ -84,3 +84,25 @@ async def test_anything_else_does_not(client: Client, authorization: str | None)
 async def test_a_viewer_looks_and_changes_nothing(client: Client, method: str, status: int) -> None:
     assert await ask(client, basic("kijker"), method) == status
     assert await ask(client, basic("beheer"), method) == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Sec-Fetch-Site": "same-origin"}, 200),
+        ({"Sec-Fetch-Site": "none"}, 200),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Sec-Fetch-Site": "cross-site", "Origin": "{own}"}, 403),
+        ({"Origin": "{own}"}, 200),
+        ({"Origin": "https://elsewhere.example.test"}, 403),
+        ({"Origin": "null"}, 403),
+    ],
+)
+async def test_a_page_of_another_site_changes_nothing(client: Client, headers: dict[str, str], status: int) -> None:
+    own = f"http://{client.host}:{client.port}"
+    sent = {name: value.format(own=own) for name, value in headers.items()}
+    answer = await client.post("/", headers={"Authorization": basic("beheer"), **sent})
+    assert answer.status == status
+    assert await ask(client, basic("beheer")) == 200

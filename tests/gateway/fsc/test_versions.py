@@ -13,7 +13,14 @@ from gateway.errors import (
     UrlPathContentHashMismatch,
 )
 from gateway.fsc.profile import HashProfile
-from gateway.fsc.versions import PeerVersion, choose_profile, explain_refusal, parse_fsc_version, version_problem
+from gateway.fsc.versions import (
+    PeerVersion,
+    choose_profile,
+    explain_refusal,
+    is_for_version,
+    parse_fsc_version,
+    version_problem,
+)
 
 NEW, RAW, DEVELOP, OLD = HashProfile
 UNKNOWN = PeerVersion()
@@ -133,3 +140,16 @@ def test_a_refusal_for_the_version_is_explained(code: str) -> None:
 @pytest.mark.parametrize("code", ["", "x", InvalidContract.code])
 def test_other_refusals_have_nothing_to_do_with_versions(code: str) -> None:
     assert explain_refusal(code, NEW) == ""
+
+
+@pytest.mark.parametrize(
+    ("refusal", "expected"),
+    [
+        ("", False),
+        ("422 ERROR_CODE_INVALID_CONTRACT: no", False),
+        ("the versions differ. It answered 422 ERROR_CODE_UNKNOWN_FSC_VERSION: no", True),
+        ("422 ERROR_CODE_SIGNATURE_CONTRACT_CONTENT_HASH_MISMATCH: no", True),
+    ],
+)
+def test_a_refusal_for_the_version_is_told_from_others(refusal: str, expected: bool) -> None:
+    assert is_for_version(refusal) is expected

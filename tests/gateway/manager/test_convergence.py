@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from certs.custody import KeyPair
-from certs.identity import PeerId
+from certs.identity import PeerId, PeerName
+from gateway.fsc.names import ManagerAddress
+from gateway.fsc.profile import HashProfile
 from gateway.fsc.signature import SignatureType
 from gateway.fsc.state import ContractState
 from gateway.manager.contracts import add_our_signature, offer
@@ -345,3 +347,33 @@ async def test_deciding_for_another_configuration_does_nothing(group: Federation
     assert await the_only(hosted) == record
     same = await decisions_of(hosted.peer.tenant, hosted.peer.contracts, group.clock.now())
     assert [(one.label, one.action) for one in same] == [(BRP, Action.KEEP)]
+
+
+REFUSED = b'{"code": "ERROR_CODE_UNKNOWN_FSC_VERSION", "domain": "ERROR_DOMAIN_MANAGER", "message": "no"}'
+
+
+async def test_an_offer_of_a_generation_that_is_not_taken_is_made_again_in_one_that_is(group: Federation) -> None:
+    both = make_group(hash_profiles=(HashProfile.FSC_1_1, HashProfile.FSC_2_0))
+    hosted = await group.host(CONSUMER, group=both, connections=(wanting("brp", FOREIGN),))
+    foreign = await group.foreign(FOREIGN)
+    foreign.status, foreign.body = 422, REFUSED
+    await hosted.peer.peers.remember(FOREIGN, PeerName("Foreign"), ManagerAddress(foreign.address), now=1)
+    await converge(hosted)
+    first = await the_only(hosted)
+    async with working(hosted):
+        view = hosted.peer.contracts.view
+        await eventually(lambda: any(owed.last_error for one in view.alive() for owed in one.deliveries))
+    assert await converge(hosted)
+    # Nothing is known of the other Peer yet, so there is no other offer to make.
+    assert (await the_only(hosted, made_for=BRP)).content_hash == first.content_hash
+
+    await hosted.peer.peers.told_version(FOREIGN, "2.0.0", now=group.clock.now(), ask_at=group.clock.now() + DAY_S)
+    group.clock.advance(1)
+    for _ in range(3):
+        await converge(hosted)
+    second = await the_only(hosted, withdrawn=False)
+    assert (first.hashes[0].profile, second.hashes[0].profile) == (HashProfile.FSC_1_1, HashProfile.FSC_2_0)
+    ended = await the_only(hosted, withdrawn=True)
+    assert ended.content_hash == first.content_hash
+    assert ended.signers(SignatureType.REVOKE) == {CONSUMER}
+    assert ended.deliveries == ()
