@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from certs.identity import PeerCertificate, PeerId
-from gateway.errors import OAuthError, OAuthErrorCode, quoted
+from gateway.errors import quoted
 from gateway.fsc.claims import Claims
 from gateway.fsc.grants import ConnectionGrant, DomainNameIdentification, Grant, PublicKeyIdentification
 from gateway.fsc.jcs import JsonObject
@@ -24,6 +24,7 @@ from gateway.fsc.names import (
     parse_domain_name,
     parse_grant_hash,
 )
+from gateway.fsc.oauth import OAuthError, OAuthErrorCode
 from gateway.fsc.state import ContractState
 
 CLIENT_CREDENTIALS = "client_credentials"

@@ -9,8 +9,8 @@ there is no token either.
 import logging
 
 from config.settings import AdditionalClaimsSettings
-from gateway.errors import OAuthError, OAuthErrorCode, OAuthTemporarilyUnavailable
 from gateway.fsc.jcs import JsonObject
+from gateway.fsc.oauth import OAuthError, OAuthErrorCode, OAuthTemporarilyUnavailable
 from gateway.http.json_client import JsonAnswer, JsonClient, NoAnswer, printable_text
 
 _log = logging.getLogger(__name__)

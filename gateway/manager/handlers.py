@@ -13,18 +13,12 @@ from aiohttp import web
 
 from certs.identity import PeerCertificate
 from config.settings import LimitsSettings, TimeoutSettings
-from gateway.errors import (
-    InvalidRequest,
-    OAuthError,
-    OAuthErrorCode,
-    RequestTimeout,
-    SignatureVerificationFailed,
-    UnsupportedMediaType,
-)
+from gateway.errors import InvalidRequest, RequestTimeout, SignatureVerificationFailed, UnsupportedMediaType
 from gateway.fsc.grants import GrantKind
 from gateway.fsc.jcs import parse_json
 from gateway.fsc.jwks import build_jwks
 from gateway.fsc.names import parse_manager_address
+from gateway.fsc.oauth import OAuthError, OAuthErrorCode
 from gateway.fsc.signature import SignatureType
 from gateway.http.answers import json_answer
 from gateway.http.query import MAX_LIMIT, QueryParameters

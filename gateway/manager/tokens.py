@@ -7,9 +7,9 @@ import logging
 from urllib.parse import parse_qsl
 
 from certs.identity import PeerCertificate
-from gateway.errors import OAuthError, OAuthErrorCode, OAuthTemporarilyUnavailable
 from gateway.fsc.grants import ConnectionGrant
 from gateway.fsc.names import GrantHash
+from gateway.fsc.oauth import OAuthError, OAuthErrorCode, OAuthTemporarilyUnavailable
 from gateway.fsc.token import issue_token
 from gateway.fsc.token_request import (
     FoundGrant,

@@ -8,11 +8,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-from gateway.errors import InvalidRequest, OAuthErrorCode, TokenRequestFailed, quoted
+from gateway.errors import InvalidRequest, TokenRequestFailed, quoted
 from gateway.fsc.grants import ConnectionGrant
 from gateway.fsc.hashes import grant_aliases
 from gateway.fsc.jcs import JsonObject, parse_json
 from gateway.fsc.names import GrantHash, InwayAddress, host_and_port
+from gateway.fsc.oauth import OAuthErrorCode
 from gateway.fsc.token import ExpectedToken, InspectedClaims, inspect_token
 from gateway.http.client import PeerAnswer, PeerUnreachable
 from gateway.http.resolver import is_localhost

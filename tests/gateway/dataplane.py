@@ -23,10 +23,10 @@ from certs.identity import PeerId, PeerName
 from certs.tls import context_of, peer_of, server_context, server_name_of, sni_listener
 from clock import FixedClock, SystemClock
 from config.settings import ConnectionSettings, ServiceSettings
-from gateway.errors import OAuthError
 from gateway.fsc.grants import Grant
 from gateway.fsc.logrecord import LogRecord
 from gateway.fsc.names import GrantHash, InwayAddress, ManagerAddress, ServiceName
+from gateway.fsc.oauth import OAuthError
 from gateway.fsc.signature import SignatureType
 from gateway.fsc.token import issue_token
 from gateway.http.client import PeerClient, new_session

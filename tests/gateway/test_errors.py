@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway import errors
-from gateway.errors import ErrorDomain, FscError, OAuthError, OAuthErrorCode, quoted
+from gateway.errors import ErrorDomain, FscError, quoted
 
 ENUMERATED = json.loads((Path(__file__).parents[1] / "vectors" / "manager_error_codes.json").read_text())
 
@@ -112,16 +112,6 @@ def test_a_refused_method_tells_what_is_allowed() -> None:
     error = errors.MethodNotAllowed("no DELETE here", allowed=("GET", "PUT"))
     assert error.response_headers()["Allow"] == "GET, PUT"
     assert "Allow" not in errors.NotFound("gone").response_headers()
-
-
-def test_the_token_endpoint_has_the_six_values() -> None:
-    assert sorted(OAuthErrorCode) == sorted(ENUMERATED["token"])
-    assert OAuthError.status == 400
-
-
-def test_an_oauth_description_keeps_to_the_characters_of_the_rfc() -> None:
-    error = OAuthError(OAuthErrorCode.INVALID_SCOPE, 'scope "x\\y"\n is é')
-    assert error.body() == {"error": "invalid_scope", "error_description": "scope 'x'y'' is '"}
 
 
 def test_a_quotation_is_short_and_printable() -> None:

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certs.identity import PeerCertificate
-from gateway.errors import OAuthError, OAuthErrorCode
 from gateway.fsc.grants import ConnectionGrant, DomainNameIdentification, PublicKeyIdentification
 from gateway.fsc.names import GrantHash, InwayAddress, ServiceName
+from gateway.fsc.oauth import OAuthError, OAuthErrorCode
 from gateway.fsc.state import ContractState
 from gateway.fsc.token_request import (
     NOT_BEFORE_MARGIN_S,

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from config.settings import AdditionalClaimsSettings
-from gateway.errors import OAuthError
 from gateway.fsc.jcs import JsonObject
+from gateway.fsc.oauth import OAuthError
 from gateway.fsc.signature import SignatureType
 from gateway.http.json_client import JsonAnswer, NoAnswer
 from gateway.manager.additional_claims import read_claims

@@ -16,6 +16,7 @@ from gateway.fsc.names import ContentHash
 from gateway.fsc.profile import HashProfile
 from gateway.fsc.signature import SignatureType
 from gateway.fsc.state import ContractState
+from gateway.fsc.uuid7 import RANDOM_BYTES, make_uuid7
 from gateway.manager.desired import (
     OFFERING,
     OVERLAP_S,
@@ -250,6 +251,19 @@ def test_of_several_the_newest_valid_one_is_kept_and_older_ones_are_revoked() ->
     assert hashes(decision.ended) == hashes([oldest, older])
     fresh = only(older, newer, known_for_s=0)
     assert (fresh.ended, fresh.outgoing) == ((), (older,))
+
+
+def test_within_one_second_the_one_that_was_made_last_is_the_newest() -> None:
+    pairs = ((valid(iv=_iv(1)), valid(iv=_iv(2), not_after=NOW + end_s)) for end_s in range(DAY_S * 365, DAY_S * 366))
+    first, last = next((one, two) for one, two in pairs if one.content_hash > two.content_hash)
+    assert first.content.created_at == last.content.created_at
+    for known in ((first, last), (last, first)):
+        decision = only(*known)
+        assert (decision.contract, decision.ended) == (last, (first,))
+
+
+def _iv(milliseconds: int) -> str:
+    return str(make_uuid7(NOW * 1000 + milliseconds, bytes(RANDOM_BYTES)))
 
 
 def test_a_second_proposal_takes_the_place_of_the_first() -> None:

@@ -20,7 +20,7 @@ from certs.errors import (
     UnexpectedPeer,
     UntrustedCertificate,
 )
-from gateway.errors import OAuthErrorCode
+from gateway.fsc.oauth import OAuthErrorCode
 from gateway.http.client import PeerUnreachable
 from gateway.manager.remedies import REMEDIES, Failure, failure_of, inway_remedy, manager_remedy, token_remedy
 from gateway.state.tenant import NoValidCertificate

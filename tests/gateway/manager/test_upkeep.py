@@ -104,6 +104,22 @@ async def test_a_no_to_what_is_declared_is_told_once(group: Federation, caplog: 
     assert told() == 1
 
 
+async def test_what_becomes_of_a_declared_contract_is_looked_at_at_once(
+    group: Federation, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.manager.upkeep.RETRY_S", 600.0)
+    monkeypatch.setattr("gateway.manager.upkeep.EVERY_S", 600.0)
+    caplog.set_level("INFO")
+    consumer = await group.host(CONSUMER, connections=(wanting("klanten", PROVIDER),))
+    async with working(consumer):
+        await eventually(lambda: "contract_offered" in caplog.messages)
+        await asyncio.sleep(0.05)
+        (record,) = consumer.peer.contracts.view.alive()
+        assert "declared_contract_refused" not in caplog.messages
+        await add_our_signature(consumer.peer, record.content_hash, SignatureType.REVOKE, remark="")
+        await eventually(lambda: "declared_contract_refused" in caplog.messages)
+
+
 async def test_a_rule_that_is_added_later_decides_about_what_waits(group: Federation) -> None:
     hosted = await group.host(PROVIDER, services=offering(SERVICE))
     foreign = await group.foreign()

@@ -267,6 +267,18 @@ async def test_an_inway_that_does_not_answer(plane: DataPlane) -> None:
     assert len(await plane.consumer_records()) == 1
 
 
+async def test_after_an_inway_that_does_not_answer_the_next_token_says_where_it_is(plane: DataPlane) -> None:
+    present = plane.provider.tenant
+    async with listening(plane.service.serve) as port:
+        pass
+    elsewhere = InwayAddress(f"https://{inway_name(PROVIDER)}:{port}")
+    plane.provider.tenant = replace(present, inway_address=elsewhere)
+    assert (await plane.ask_outway()).status == 502
+    plane.provider.tenant = present
+    assert (await plane.ask_outway()).status == 200
+    assert plane.manager.requests == 2
+
+
 async def test_an_inway_with_the_certificate_of_another_peer_is_told_nothing(plane: DataPlane) -> None:
     names = [inway_name(PROVIDER)]
     stranger = authority().issue(peer_id=STRANGER, name="Stranger", dns_names=names)

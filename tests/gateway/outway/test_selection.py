@@ -256,6 +256,42 @@ def test_a_declared_delegator_lets_the_host_name_select_a_delegated_grant() -> N
     assert select_grant(by(host="klant.x"), choices(ECHO_CONTRACT, connections=(wanted,))) is None
 
 
+def _made_for(label: str, grant: Grant) -> ContractRecord:
+    return replace(contract(grant), made_for=label)
+
+
+def test_a_changed_connection_is_served_by_its_old_contract_until_the_new_one_is_valid() -> None:
+    connection = declared("klant", properties={"klantenregister.scopes": ["lezen"]})
+    old = _made_for("connection klant", connection_grant())
+    new = _made_for("connection klant", connection_grant(properties={"klantenregister.scopes": ["lezen"]}))
+    rejected = with_signature(new, PROVIDER, SignatureType.REJECT, NOW)
+    for known, serving in (((old,), old), ((old, new), new), ((new, old), new), ((old, rejected), old)):
+        selected = selected_from(by(host="klant.x"), choices(*known, connections=(connection,)))
+        assert selected.grant_hash == serving.grant_hashes[0]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        contract(connection_grant()),
+        _made_for("connection klanten", connection_grant()),
+        _made_for("klant", connection_grant()),
+        _made_for("connection klant", doubly_delegated_grant()),
+        _made_for("connection klant", connection_grant(name=OTHER)),
+        _made_for(
+            "connection klant",
+            _connection(Outway(peer_id=CONSUMER, identification=DomainNameIdentification(domain_name="outway.test"))),
+        ),
+        with_signature(_made_for("connection klant", connection_grant()), PROVIDER, SignatureType.REVOKE, NOW),
+    ],
+    ids=["of nobody", "another connection", "another label", "delegated", "another Service", "domain name", "revoked"],
+)
+def test_a_changed_connection_is_served_by_nothing_else(record: ContractRecord) -> None:
+    connection = declared("klant", properties={"klantenregister.scopes": ["lezen"]})
+    there = choices(record, connections=(connection,), names="outway.test")
+    assert select_grant(by(host="klant.x"), there) is None
+
+
 def test_however_many_contracts_there_are_only_those_of_the_service_are_looked_at(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -457,6 +457,29 @@ async def test_the_worker_is_woken_by_a_debt_and_by_nothing_else(store: Contract
     assert store.owed.is_set()
 
 
+@pytest.mark.parametrize(("label", "woken"), [("connection brp", True), ("", False)])
+async def test_a_declared_contract_that_comes_into_another_state_is_told(
+    store: ContractStore, label: str, woken: bool
+) -> None:
+    record = replace(record_of(), made_for=label)
+    await store.create(record)
+    await store.update(record.content_hash, lambda one: one.with_signature(ACCEPT, CONSUMER, "a.b.c"))
+    assert not store.turned.is_set()  # it still waits for the provider
+    seen = []
+    for kind in (ACCEPT, REVOKE):
+        store.turned.clear()
+        await store.update(record.content_hash, lambda one, kind=kind: one.with_signature(kind, PROVIDER, "a.b.c"))
+        seen.append(store.turned.is_set())
+    assert seen == [woken, woken]
+
+
+async def test_a_turn_that_was_not_written_is_not_told(store: ContractStore) -> None:
+    record = replace(record_of(accepted=True), made_for="connection brp")
+    await store.create(record)
+    await unheard(store, lambda: store.update(record.content_hash, lambda one: signed(one, REVOKE)))
+    assert not store.turned.is_set()
+
+
 async def test_a_store_that_is_away_is_told(clock: FixedClock) -> None:
     documents = MemoryDocuments()
     await documents.open(COLLECTIONS)
