@@ -12,6 +12,7 @@ import json
 import ssl
 import statistics
 import sys
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -54,9 +55,9 @@ class _Messages(asyncio.Protocol):
             message, self._received = self._received[: end + 4 + size], self._received[end + 4 + size :]
             self.message(message, end + 4)
 
+    @abstractmethod
     def message(self, message: bytes, body_at: int) -> None:
         """One message is complete."""
-        raise NotImplementedError
 
 
 class PlayedManager(_Messages):

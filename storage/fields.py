@@ -29,6 +29,7 @@ MAX_CONDITIONS = 200
 
 _OneField: TypeAlias = Eq | In | Range | Contains | AnyElement
 
+_SCALARS = (str, int, float)
 _INT64 = range(-(2**63), 2**63)
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
@@ -36,7 +37,7 @@ _NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 def scalar_at(body: Mapping[str, Any], path: str) -> Scalar:
     """The scalar at a dotted path; None where there is none."""
     value = _value_at(body, path)
-    return value if isinstance(value, str | int | float) else None
+    return value if isinstance(value, _SCALARS) else None
 
 
 def elements_at(body: Mapping[str, Any], path: str) -> tuple[Scalar, ...]:
@@ -44,12 +45,13 @@ def elements_at(body: Mapping[str, Any], path: str) -> tuple[Scalar, ...]:
     value = _value_at(body, path)
     if not isinstance(value, list):
         return ()
-    return tuple(item for item in value if item is None or isinstance(item, str | int | float))
+    return tuple(item for item in value if item is None or isinstance(item, _SCALARS))
 
 
 def _value_at(body: Mapping[str, Any], path: str) -> Any:
-    value: Any = body
-    for name in path.split("."):
+    first, *others = path.split(".")
+    value: Any = body.get(first)
+    for name in others:
         if not isinstance(value, Mapping):
             return None
         value = value.get(name)

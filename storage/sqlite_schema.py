@@ -9,6 +9,7 @@ import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, TypeAlias
 
 from storage.body import parse_body
@@ -19,6 +20,8 @@ LAYOUT = 1
 """Version of the arrangement below; a change that older programs cannot read counts it up."""
 
 _BACKFILL_ROWS = 500
+_ELEMENTS_AT_ONCE = 8
+"""Rows in one statement: each statement may have to wait for its turn beside the event loop, so few is quick."""
 
 SqlValue: TypeAlias = str | int | float | bytes | None
 Elements: TypeAlias = tuple[frozenset[str | int | float | bytes], ...]
@@ -131,11 +134,11 @@ def insert_elements(
 ) -> None:
     """Fill the side tables for one document that has no elements in them yet."""
     for field, values in zip(collection.array_fields, elements, strict=True):
-        if values:
-            connection.executemany(
-                f"INSERT INTO {side_table(collection.name, field)} (tenant, value, row) VALUES (?, ?, ?)",  # noqa: S608
-                [(tenant, value, row) for value in values],
-            )
+        insert = f"INSERT INTO {side_table(collection.name, field)} (tenant, value, row) VALUES "  # noqa: S608
+        rows = [(tenant, value, row) for value in values]
+        for start in range(0, len(rows), _ELEMENTS_AT_ONCE):
+            some = rows[start : start + _ELEMENTS_AT_ONCE]
+            connection.execute(insert + ", ".join(["(?, ?, ?)"] * len(some)), list(chain.from_iterable(some)))
 
 
 def delete_elements(connection: sqlite3.Connection, collection: Collection, row: int) -> None:

@@ -100,6 +100,10 @@ class DocumentWriter:
         if not job:
             connection.execute(PROBE)
             return None
+        if len(job) == 1:  # in conflict it has changed nothing: there is nothing to take back
+            (write,) = job
+            applied = self._apply(connection, write)
+            return None if applied else Conflict(write.table.collection.name, write.id)
         connection.execute("SAVEPOINT job")
         for write in job:
             if not self._apply(connection, write):

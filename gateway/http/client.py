@@ -5,6 +5,9 @@ handshake, so nothing is sent to anybody else. Connections are pooled per contex
 """
 
 import asyncio
+import errno
+import os
+import socket
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -98,5 +101,9 @@ def describe_failure(error: BaseException) -> str:
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return str(error.certificate_error)
     if isinstance(error, aiohttp.ClientConnectorError):
-        return str(error.os_error)
+        return describe_failure(error.os_error)
+    if isinstance(error, OSError) and error.strerror and not isinstance(error, ssl.SSLError):
+        # asyncio puts addresses and numbers around what the system says; of a name it is the resolver that speaks.
+        by_resolver = isinstance(error, socket.gaierror) or error.errno not in errno.errorcode
+        return error.strerror if by_resolver or error.errno is None else os.strerror(error.errno)
     return str(error) or type(error).__name__

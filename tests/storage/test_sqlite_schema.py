@@ -10,6 +10,7 @@ from storage.sqlite_connection import SqliteFile
 from storage.sqlite_schema import (
     LAYOUT,
     extend_schema,
+    insert_elements,
     load_catalogue,
     quoted,
     scalar_value,
@@ -72,6 +73,15 @@ def test_a_collection_is_a_table_with_indexes_and_side_tables(connection: sqlite
         "rows:things:tags",
         "rows:things:in.codes",
     } <= objects(connection)
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 16, 17])
+def test_every_element_is_written_however_many_there_are(connection: sqlite3.Connection, count: int) -> None:
+    extend_schema(connection, [OLD])
+    tags = frozenset(f"tag-{number}" for number in range(count))
+    insert_elements(connection, OLD, "t", 5, (tags,))
+    rows = connection.execute(f"SELECT tenant, value, row FROM {side_table('things', 'tags')}").fetchall()
+    assert sorted(rows) == sorted(("t", tag, 5) for tag in tags)
 
 
 def test_nothing_is_written_when_nothing_is_missing(connection: sqlite3.Connection) -> None:

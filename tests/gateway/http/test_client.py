@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from collections.abc import AsyncIterator
 
@@ -173,7 +174,9 @@ async def test_timeouts_of_a_session_are_those_given() -> None:
 
 def test_a_failure_is_told_by_its_innermost_reason() -> None:
     key = aiohttp.client_reqrep.ConnectionKey("h", 1, True, True, None, None, None)
-    assert describe_failure(aiohttp.ClientConnectorError(key, OSError(111, "refused"))) == "[Errno 111] refused"
+    assert describe_failure(aiohttp.ClientConnectorError(key, OSError(111, "at a:1"))) == "Connection refused"
+    assert describe_failure(OSError(113, "at a:1")) == "No route to host"
+    assert describe_failure(socket.gaierror(socket.EAI_NONAME, "Name not known")) == "Name not known"
     assert "bad certificate" in describe_failure(ssl.SSLError(1, "bad certificate"))
     assert describe_failure(aiohttp.ServerDisconnectedError()) == "Server disconnected"
     assert describe_failure(ConnectionResetError()) == "ConnectionResetError"
