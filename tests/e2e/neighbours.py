@@ -216,7 +216,26 @@ def running(neighbours: Neighbours) -> Iterator[Neighbours]:
     assert neighbours.tracebacks() == []
 
 
-class EchoServer:
+class PlainServer:
+    """Something that a test plays over plain HTTP on loopback, answering in threads until it is closed."""
+
+    def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+class EchoServer(PlainServer):
     """A Service that answers with its own name and the claims of the token it was called with."""
 
     def __init__(self, name: str) -> None:
@@ -235,19 +254,7 @@ class EchoServer:
             def log_message(self, format: str, *args: object) -> None:
                 del format, args
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self._thread.start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__init__(Handler)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,20 +4,20 @@ import contextlib
 import json
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
 
 from tests.e2e.federation import CONSUMER, DIRECTORY, PROVIDER, Program, eventually
-from tests.e2e.neighbours import Neighbours, ask, command, command_alone, contract, reach, running, tenant
+from tests.e2e.neighbours import Neighbours, PlainServer, ask, command, command_alone, contract, reach, running, tenant
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
 BASE = {"grants": ["service_connection"], "peers": [CONSUMER.peer_id]}
 
 
-class Policy:
+class Policy(PlainServer):
     """A policy decision point that answers as `answer` says: a body, or nothing until it is let go."""
 
     def __init__(self) -> None:
@@ -45,20 +45,15 @@ class Policy:
                 with contextlib.suppress(OSError):  # who asked did not wait
                     super().handle()
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self._thread.start()
+        super().__init__(Handler)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}/evaluation"
+        return f"{super().url}/evaluation"
 
     def close(self) -> None:
         self._let_go.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().close()
 
 
 @pytest.fixture(scope="module")
