@@ -40,6 +40,10 @@ services: ## Install and start Redis, a MongoDB-protocol and a CouchDB-protocol 
 services-stop: ## Stop what `make services` started
 	@scripts/services stop
 
+.PHONY: bench
+bench: $(DEVELOPMENT) ## Compare the data plane with HAProxy and nginx, interleaved [ARGS="--json|--quick|--only NAME|--rounds N"]
+	@exec $(BIN)/python -m bench.dataplane $(ARGS)
+
 .PHONY: bench-manager
 bench-manager: $(DEVELOPMENT) ## Compare the Manager with the bare signature, and 10,000 Contracts with 100 [ARGS=--quick]
 	@exec $(BIN)/python -m bench.manager $(ARGS)

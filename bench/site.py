@@ -39,6 +39,11 @@ class KeyKind(StrEnum):
     RSA_3072 = "rsa-3072"
     EC_P256 = "ec-p256"
 
+    @property
+    def is_curve(self) -> bool:
+        """Whether it signs with ES256."""
+        return self is KeyKind.EC_P256
+
     def make(self) -> PrivateKey:
         """A new key."""
         match self:

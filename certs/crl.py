@@ -12,6 +12,7 @@ from typing import TypeVar
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from certs.errors import InvalidTrustMaterial
 from certs.identity import readable_subject
@@ -25,17 +26,20 @@ _SIGNING_KEYS = (
     ed448.Ed448PublicKey,
     dsa.DSAPublicKey,
 )
-_KNOWN_EXTENSIONS = (x509.CRLNumber, x509.AuthorityKeyIdentifier, x509.IssuingDistributionPoint)
 
 _Extension = TypeVar("_Extension", bound=x509.ExtensionType)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RevocationList:
-    """One complete CRL, its serial numbers ready for look-up. `next_update` is Unix seconds; None: it states none."""
+    """One complete CRL, its serial numbers ready for look-up. Instants are Unix seconds; None: it states none."""
 
     crl: x509.CertificateRevocationList
     issuer: x509.Name
+    authority_key: bytes | None
+    """Which key of the issuer signed it, as far as it says."""
+    number: int | None
+    this_update: int
     next_update: int | None
     serial_numbers: frozenset[int]
     scope: x509.IssuingDistributionPoint | None
@@ -49,6 +53,20 @@ class RevocationList:
             return isinstance(key, _SIGNING_KEYS) and self.crl.is_signature_valid(key)
         except (ValueError, TypeError, UnsupportedAlgorithm):
             return False
+
+    def is_same_series(self, other: "RevocationList") -> bool:
+        """Tell whether the two are editions of one list: same issuer, same key, same scope."""
+        return (self.issuer, self.authority_key, self.scope) == (other.issuer, other.authority_key, other.scope)
+
+    def is_older_than(self, other: "RevocationList") -> bool:
+        """Tell which of two editions of one list came first: by CRL number (RFC 5280 5.2.3), else by date."""
+        if self.number is not None and other.number is not None and self.number != other.number:
+            return self.number < other.number
+        return self.this_update < other.this_update
+
+    def der(self) -> bytes:
+        """Render the list as its issuer signed it."""
+        return self.crl.public_bytes(Encoding.DER)
 
     def is_current(self, now: int) -> bool:
         """Tell whether a newer list is not due yet.
@@ -91,10 +109,16 @@ def is_authority(certificate: x509.Certificate) -> bool:
 
 def _read_list(crl: x509.CertificateRevocationList) -> RevocationList:
     scope: x509.IssuingDistributionPoint | None = None
+    authority_key: bytes | None = None
+    number: int | None = None
     for extension in crl.extensions:
         if isinstance(extension.value, x509.IssuingDistributionPoint):
             scope = extension.value
-        elif extension.critical and not isinstance(extension.value, _KNOWN_EXTENSIONS):
+        elif isinstance(extension.value, x509.AuthorityKeyIdentifier):
+            authority_key = extension.value.key_identifier
+        elif isinstance(extension.value, x509.CRLNumber):
+            number = extension.value.crl_number
+        elif extension.critical:
             raise InvalidTrustMaterial(_unsupported(crl, f"critical extension {extension.oid.dotted_string}"))
     if scope is not None and (
         scope.indirect_crl or scope.only_some_reasons or scope.only_contains_attribute_certs or scope.relative_name
@@ -104,6 +128,9 @@ def _read_list(crl: x509.CertificateRevocationList) -> RevocationList:
     return RevocationList(
         crl=crl,
         issuer=crl.issuer,
+        authority_key=authority_key,
+        number=number,
+        this_update=int(crl.last_update_utc.timestamp()),
         next_update=None if next_update is None else int(next_update.timestamp()),
         serial_numbers=frozenset(entry.serial_number for entry in crl),
         scope=scope,

@@ -169,8 +169,13 @@ def loose_permissions(path: Path) -> str | None:
 
 def newest_valid(pairs: Iterable[KeyPair], now: int) -> KeyPair | None:
     """Choose the pair that serves: of those valid now the one with the latest not_before, then the latest not_after."""
+    return next(iter(valid_pairs(pairs, now)), None)
+
+
+def valid_pairs(pairs: Iterable[KeyPair], now: int) -> tuple[KeyPair, ...]:
+    """The pairs that are valid now, the one that serves first."""
     valid = [pair for pair in pairs if pair.not_before <= now <= pair.not_after]
-    return max(valid, key=lambda pair: (pair.not_before, pair.not_after), default=None)
+    return tuple(sorted(valid, key=lambda pair: (pair.not_before, pair.not_after), reverse=True))
 
 
 def load_or_create_master_key(path: Path) -> bytes:

@@ -11,17 +11,25 @@ One thing a listener leaves to the application: a trusted certificate whose subj
 Resumption. A resumed session remembers the Peer's own certificate, not the issuers that came with it. The context that
 made the connection object also holds the session keys; it therefore remembers the issuers of every chain verified on
 its connections, which are all that a session it can resume may need. They are few: one per issuing CA of the Group.
+
+Cost. A certificate that was accepted once by the same Trust Anchors and the same CRLs is not looked at again: its chain
+and whom it names are remembered by its bytes, for as long as nothing in them can have changed (`TrustStore`).
+
+Afterwards. Each connection whose Peer was verified is among the `connections` of its trust store, which cuts it when
+its certificate is not believed any more.
 """
 
 import logging
 import ssl
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
 
 from cryptography import x509
 
 from certs.errors import (
+    CertificateRefused,
     CertsError,
     InvalidSubject,
     MalformedCertificate,
@@ -30,7 +38,8 @@ from certs.errors import (
     UntrustedCertificate,
 )
 from certs.identity import PeerCertificate, PeerId, SubjectRule, describe
-from certs.trust import MAX_INTERMEDIATES, Chain, TrustStore
+from certs.revocation import Chain
+from certs.trust import MAX_INTERMEDIATES, TrustStore
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +91,12 @@ class PeerConnection(ssl.SSLObject):
     """On a listener: why the certificate of the Peer, which is trusted, names no Peer of the Group. `peer` is None
     then, and the application has to say so: FSC Core has an error code for it."""
 
+    chain: Chain = ()
+    """The verified chain of the Peer's certificate, leaf first, Trust Anchor last."""
+
+    on_cut: Callable[[], object] | None = None
+    """What the transport of the connection wants to be told when `cut` has ended it."""
+
     server_name: str | None = None
     """On a listener: the name that the Peer asked for (SNI), lower case."""
 
@@ -111,44 +126,57 @@ class PeerConnection(ssl.SSLObject):
             self._fail(failure)
             raise failure from refusal
 
+    def cut(self, refusal: CertificateRefused) -> None:
+        """Let nothing in or out any more: whatever drives the connection fails at its next read or write."""
+        self._failure = _as_ssl_error(refusal)
+        # Event loops keep the methods of this object, which all go by way of the inner one.
+        self._sslobj: Any = _CutConnection(self._sslobj, self._failure)
+        if self.on_cut is not None:
+            self.on_cut()
+
     def _verify_peer(self) -> PeerCertificate | None:
         if not isinstance(self.context, PeerContext):
             raise PeerNotVerified("the connection was not given the context of a Peer")
         policy = self.context.policy
-        now = policy.clock.now()
-        # 1. The chain to a Trust Anchor: just verified by OpenSSL, or built anew for a resumed session.
-        chain = self._verified_chain()
-        if chain:
-            policy.trust.check_validity(chain, now)
-            policy.trust.check_revocation(chain, now)
-        else:
-            chain = policy.trust.verify_chain(self._leaf(), self._issuers.all(), now=now)
+        # 1. The chain to a Trust Anchor, and that none of it is revoked.
+        self.chain = self._believed_chain(policy.trust, policy.clock.now())
+        self._issuers.remember(self.chain)
         # 2. The subject names a Peer by the Group's rule.
         try:
-            peer = describe(chain[0], policy.rule)
+            peer = describe(self.chain[0], policy.rule)
         except InvalidSubject as error:
             if not self.server_side:
                 raise
             self.misnamed = error
+            policy.trust.connections.add(self)
             return None
         # 3. It is the Peer we meant to reach.
         if policy.expected_peer is not None and peer.peer_id != policy.expected_peer:
             raise UnexpectedPeer(f"reached Peer {peer.peer_id} where Peer {policy.expected_peer} was meant")
-        self._issuers.remember(chain)
+        policy.trust.connections.add(self)
         return peer
+
+    def _believed_chain(self, trust: TrustStore, now: int) -> Chain:
+        leaf = self.getpeercert(binary_form=True)
+        if leaf is None:
+            raise UntrustedCertificate("the Peer presented no certificate")
+        # 1. As it was accepted before.
+        chain = trust.standing_chain(leaf, now)
+        if chain is not None:
+            return chain
+        # 2. As OpenSSL has just verified it, or built anew for a resumed session.
+        chain = self._verified_chain()
+        if not chain:
+            chain = trust.verify_chain(_parse(leaf), self._issuers.all(), now=now)
+        trust.verify_presented(leaf, chain, now)
+        return chain
 
     def _verified_chain(self) -> Chain:
         if sys.version_info >= (3, 13):
             return tuple(_parse(der) for der in self.get_verified_chain())
         # The same, before it was public.
-        inner: Any = self._sslobj  # type: ignore[attr-defined]
+        inner: Any = self._sslobj
         return tuple(_parse(item.public_bytes(_DER)) for item in inner.get_verified_chain() or ())
-
-    def _leaf(self) -> x509.Certificate:
-        der = self.getpeercert(binary_form=True)
-        if der is None:
-            raise UntrustedCertificate("the Peer presented no certificate")
-        return _parse(der)
 
     def _fail(self, error: ssl.SSLError) -> None:
         self._failure = error
@@ -160,6 +188,26 @@ class PeerConnection(ssl.SSLObject):
         # reason. Asking for more input makes them send the alert first; whatever comes next raises the failure.
         if self.server_side and self._outgoing.pending:
             raise ssl.SSLWantReadError(ssl.SSL_ERROR_WANT_READ, "the alert must go out") from error
+
+
+class _CutConnection:
+    """What is inside a connection that was cut: it still tells what it was, and fails at every step."""
+
+    def __init__(self, inner: object, failure: ssl.SSLError) -> None:
+        self._inner = inner
+        self._failure = failure
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def _refuse(self, *_: object) -> NoReturn:
+        raise self._failure
+
+    read = write = do_handshake = shutdown = _refuse
+
+    def pending(self) -> int:
+        """Nothing waits to be read."""
+        return 0
 
 
 class GroupContext(ssl.SSLContext):

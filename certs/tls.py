@@ -148,4 +148,7 @@ def _harden(context: GroupContext) -> None:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
     context.set_ciphers(TLS12_CIPHERS)
+    if context.protocol is ssl.PROTOCOL_TLS_SERVER:
+        # Each ticket costs part of the handshake, and one is all that a client needs to come back.
+        context.num_tickets = 1
     context.set_alpn_protocols(ALPN_PROTOCOLS)

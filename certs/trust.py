@@ -1,16 +1,15 @@
 """Which certificates a Group believes: Trust Anchors, chains to them, validity in time and revocation.
 
 Standard: FSC Core, Trust Anchors and TLS configuration; RFC 5280 section 6. OpenSSL builds and checks the chain;
-revocation is ours, because "soft" (refuse what is revoked, tolerate what is unknown) is no OpenSSL flag.
+revocation is ours (`certs.revocation`).
 Units: `now` is whole Unix seconds.
 """
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
-from itertools import pairwise
-from typing import Self, TypeAlias
+from typing import Any, Self
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -24,16 +23,13 @@ from certs.errors import (
     CertificateExpired,
     CertificateNotYetValid,
     CertificateRefused,
-    CertificateRevoked,
     InvalidTrustMaterial,
     MalformedCertificate,
-    RevocationUnknown,
     UntrustedCertificate,
 )
-from certs.identity import readable_name, readable_subject
-
-Chain: TypeAlias = tuple[x509.Certificate, ...]
-"""Leaf first, then each issuer, the Trust Anchor last."""
+from certs.identity import readable_name
+from certs.open_connections import OpenConnections
+from certs.revocation import Chain, Revocation, RevocationMode, RevocationStatus
 
 MAX_INTERMEDIATES = 64
 MAX_CHAINS = 1000
@@ -47,49 +43,35 @@ _DIGEST = hashes.SHA256()
 _REFUSALS: dict[int, type[CertificateRefused]] = {9: CertificateNotYetValid, 10: CertificateExpired}
 
 
-class RevocationMode(StrEnum):
-    """What a Group demands to know of revocation."""
-
-    OFF = "off"
-    """No CRL is looked at."""
-    SOFT = "soft"
-    """A revoked certificate is refused; a missing or stale CRL is tolerated, and shown."""
-    HARD = "hard"
-    """A revoked certificate is refused, and so is one of which no usable CRL tells."""
-
-
-class CrlState(StrEnum):
-    """How far the CRLs of one issuer can be relied on."""
-
-    CURRENT = "current"
-    STALE = "stale"
-    MISSING = "missing"
-    UNVERIFIED = "unverified"
-    """There is a list in this name, but no known certificate of the issuer verifies it (yet)."""
-
-
 @dataclass(frozen=True, slots=True)
-class RevocationStatus:
-    """The state of one issuer's CRLs, for health and console. `next_update` is that of the newest list, if any."""
+class _Standing:
+    """A chain that was accepted, and the seconds within which nothing but other CRLs can change that."""
 
-    issuer: str
-    state: CrlState
-    next_update: int | None
+    chain: Chain
+    not_before: int
+    until: int
 
 
 class TrustStore:
-    """The Trust Anchors of a Group with the CRLs that go with them. Replace it to change it."""
+    """The Trust Anchors of a Group with the CRLs that go with them. Anchors stay: others are another store's.
+
+    `connections` are those that this store vouched for, and any before it: see `recheck_connections`.
+    """
 
     def __init__(
-        self, anchors: Iterable[x509.Certificate], lists: Iterable[RevocationList], mode: RevocationMode
+        self,
+        anchors: Iterable[x509.Certificate],
+        lists: Iterable[RevocationList],
+        mode: RevocationMode,
+        connections: OpenConnections | None = None,
     ) -> None:
         self.anchors: tuple[x509.Certificate, ...] = tuple(dict.fromkeys(anchors))
-        self.mode = mode
-        self._lists = tuple(lists)
+        self.revocation = Revocation(lists, mode)
+        self.revocation.meet(self.anchors)
+        self.connections = OpenConnections() if connections is None else connections
         self._openssl_anchors = [crypto.X509.from_cryptography(anchor) for anchor in self.anchors]
-        self._authentic: dict[tuple[RevocationList, x509.Certificate], bool] = {}
-        self._issuers: dict[x509.Certificate, None] = dict.fromkeys(self.anchors)
         self._chains: dict[tuple[bytes, ...], Chain] = {}
+        self._standing: dict[bytes, _Standing] = {}
 
     @classmethod
     def from_pem(
@@ -126,11 +108,10 @@ class TrustStore:
         chain = self._chains.get(seen)
         if chain is None or not _is_valid(chain, now):
             chain = self._verified_chain(leaf, intermediates, now)
-            while len(self._chains) >= MAX_CHAINS:
-                del self._chains[next(iter(self._chains))]
+            _make_room(self._chains)
             self._chains[seen] = chain
         # 3. Revocation of the leaf and the intermediates, every time.
-        self.check_revocation(chain, now)
+        self.revocation.check(chain, now)
         return chain
 
     def check_validity(self, chain: Chain, now: int) -> None:
@@ -144,52 +125,43 @@ class TrustStore:
             if now > certificate.not_valid_after_utc.timestamp():
                 raise CertificateExpired(f"the certificate of {readable_name(certificate)} has expired")
 
-    def check_revocation(self, chain: Chain, now: int) -> None:
-        """Check that no certificate of a verified chain is revoked by its issuer, the anchor excepted.
+    def meet(self, authorities: Sequence[x509.Certificate], now: int) -> None:
+        """Know those of these CAs that lead to a Trust Anchor, before any Peer brings them: their CRLs count."""
+        for authority in filter(is_authority, authorities[:MAX_INTERMEDIATES]):
+            with contextlib.suppress(CertificateRefused):
+                self.revocation.meet(self._verified_chain(authority, authorities[:MAX_INTERMEDIATES], now))
 
-        Standard: RFC 5280 section 6.3.3.
-        Raises: CertificateRevoked, RevocationUnknown.
+    def use_lists(self, lists: Iterable[RevocationList]) -> None:
+        """Go by these CRLs from here on, in every connection and signature that is verified by this store."""
+        self.revocation.use(lists)
+        self._standing.clear()
+
+    def recheck_connections(self, now: int) -> int:
+        """Cut the open connections whose certificate is not believed any more; returns how many."""
+        return self.connections.recheck(self, now)
+
+    def standing_chain(self, leaf: bytes, now: int) -> Chain | None:
+        """The chain by which `leaf`, in DER, was accepted on an earlier connection, if that holds at `now`."""
+        standing = self._standing.get(leaf)
+        return standing.chain if standing is not None and standing.not_before <= now <= standing.until else None
+
+    def verify_presented(self, leaf: bytes, chain: Chain, now: int) -> None:
+        """Check the chain that TLS verified for `leaf`: validity by our clock, and revocation.
+
+        Raises: CertificateRefused.
         """
-        if self.mode is RevocationMode.OFF:
-            return
-        for certificate, issuer in pairwise(chain):
-            self._issuers.setdefault(issuer)
-            # 1. The lists that the issuer itself signed; any other is as good as missing.
-            lists = self._lists_of(issuer)
-            # 2. Listed is revoked, in a stale list as well: revocation does not lapse.
-            if any(certificate.serial_number in crl.serial_numbers for crl in lists):
-                raise CertificateRevoked(
-                    f"the certificate of {readable_name(certificate)} was revoked by {readable_name(issuer)}"
-                )
-            # 3. Not listed is good only by a list that is current and covers this certificate.
-            if self.mode is RevocationMode.HARD and (lack := _lack_of(lists, certificate, now)):
-                raise RevocationUnknown(
-                    f"whether the certificate of {readable_name(certificate)} is revoked is unknown: "
-                    f"the CRL of {readable_name(issuer)} {lack}"
-                )
+        self.check_validity(chain, now)
+        until = self.revocation.check(chain, now)
+        _make_room(self._standing)
+        self._standing[leaf] = _Standing(
+            chain,
+            max(int(one.not_valid_before_utc.timestamp()) for one in chain),
+            min(until, *(int(one.not_valid_after_utc.timestamp()) for one in chain)),
+        )
 
     def revocation_status(self, now: int) -> tuple[RevocationStatus, ...]:
         """Show the CRLs of every anchor and every issuer met so far; nothing when mode is off."""
-        if self.mode is RevocationMode.OFF:
-            return ()
-        shown = [_status_of(readable_name(issuer), self._lists_of(issuer), now) for issuer in self._issuers]
-        verified = {crl for issuer in self._issuers for crl in self._lists_of(issuer)}
-        strangers = [
-            RevocationStatus(readable_subject(crl.issuer), CrlState.UNVERIFIED, crl.next_update)
-            for crl in self._lists
-            if crl not in verified
-        ]
-        return (*shown, *strangers)
-
-    def _lists_of(self, issuer: x509.Certificate) -> list[RevocationList]:
-        return [crl for crl in self._lists if self._is_authentic(crl, issuer)]
-
-    def _is_authentic(self, crl: RevocationList, issuer: x509.Certificate) -> bool:
-        # A CRL can be megabytes: its signature is verified once, not at every handshake.
-        known = self._authentic.get((crl, issuer))
-        if known is None:
-            known = self._authentic[crl, issuer] = crl.is_signed_by(issuer)
-        return known
+        return self.revocation.status(now)
 
     def _verified_chain(self, leaf: x509.Certificate, intermediates: Sequence[x509.Certificate], now: int) -> Chain:
         # a. Signatures, names, basic constraints, path length and validity, by OpenSSL.
@@ -238,21 +210,9 @@ def parse_anchors(data: bytes) -> tuple[x509.Certificate, ...]:
     return anchors
 
 
-def _lack_of(lists: Sequence[RevocationList], certificate: x509.Certificate, now: int) -> str | None:
-    """Say why absence from these lists proves nothing; None when it does."""
-    if not lists:
-        return "is missing"
-    current = [crl for crl in lists if crl.is_current(now)]
-    if not current:
-        return "is stale"
-    return None if any(crl.covers(certificate) for crl in current) else "does not cover it"
-
-
-def _status_of(issuer: str, lists: Sequence[RevocationList], now: int) -> RevocationStatus:
-    if not lists:
-        return RevocationStatus(issuer, CrlState.MISSING, None)
-    newest = max(lists, key=lambda crl: crl.next_update or 0)
-    return RevocationStatus(issuer, CrlState.CURRENT if newest.is_current(now) else CrlState.STALE, newest.next_update)
+def _make_room(remembered: dict[Any, Any]) -> None:
+    while len(remembered) >= MAX_CHAINS:
+        del remembered[next(iter(remembered))]
 
 
 def _refusal_of(error: crypto.X509StoreContextError) -> CertificateRefused:

@@ -44,8 +44,9 @@ A complete file with comments is `config/examples/klantenregister.yaml`.
   noticed. (Kubernetes adds variables for each service: name none of them `kr`, or set `enableServiceLinks: false`.)
 - **Secrets**: for each key marked *secret*, `<key>_file` names a file that holds it (one newline at its end is
   dropped). Giving both is an error; a form in the environment replaces the other form in the file.
-- **Reload**: `SIGHUP` or a changed file applies what stands below `tenants` without dropping a connection. A file with
-  a problem is refused aloud and the old configuration stays. Everything else waits for a restart.
+- **Reload**: `SIGHUP` or a changed file applies what stands below `tenants`, and `group.trust_anchors` and
+  `group.revocation`, without dropping a connection that is still trusted. A file with a problem is refused aloud and
+  the old configuration stays. Everything else waits for a restart.
 """
 
 

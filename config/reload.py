@@ -2,10 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from certs.identity import PeerId
 from config.models.section import Section
 from config.settings import Settings
+
+RELOADED_OF_GROUP: Final = ("trust_anchors", "revocation")
+"""What can be applied at once of `group`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +17,7 @@ class Changes:
     """The difference between two configurations."""
 
     needs_restart: tuple[str, ...]
-    """Keys outside `tenants` that differ (`listen.console`, `storage`): they keep their old value until a restart."""
+    """Keys that differ (`listen.console`, `storage`) and keep their old value until a restart."""
 
     added: tuple[PeerId, ...]
     removed: tuple[PeerId, ...]
@@ -43,8 +47,11 @@ def _differing_keys(old: Settings, new: Settings) -> Iterator[str]:
         if key == "tenants" or one == other:
             continue
         if isinstance(one, Section):
+            applied = RELOADED_OF_GROUP if key == "group" else ()
             yield from (
-                f"{key}.{inner}" for inner in type(one).model_fields if getattr(one, inner) != getattr(other, inner)
+                f"{key}.{inner}"
+                for inner in type(one).model_fields
+                if inner not in applied and getattr(one, inner) != getattr(other, inner)
             )
         else:
             yield key

@@ -23,6 +23,7 @@ from config.models.tenant import (
     ServiceSettings,
     TenantSettings,
 )
+from config.models.transaction_log import TransactionLogMode, TransactionLogSettings
 
 __all__ = [
     "AcceptRule",
@@ -44,6 +45,8 @@ __all__ = [
     "Settings",
     "TenantSettings",
     "TimeoutSettings",
+    "TransactionLogMode",
+    "TransactionLogSettings",
 ]
 
 DEFAULT_STORAGE = "sqlite:///data/klantenregister.db"
@@ -69,6 +72,9 @@ class Settings(Section):
     listen: ListenSettings = Field(default=ListenSettings(), description="Where the program listens.")
     limits: LimitsSettings = Field(default=LimitsSettings(), description="How much a caller may send.")
     timeouts: TimeoutSettings = Field(default=TimeoutSettings(), description="How long the program waits.")
+    transaction_log: TransactionLogSettings = Field(
+        default=TransactionLogSettings(), description="The records of what passes Inways and Outways."
+    )
     register_url: OptionalBaseUrl = Field(
         default=None,
         description="Where `register:<family>` is called when this process has no register role; `/t/<slug>` is added.",

@@ -11,12 +11,13 @@ from gateway.admin.desired import ConfigurationRefused, Plan, TenantPlan
 from gateway.manager.convergence import decisions_of
 from gateway.state.contract_store import ContractStore
 from gateway.state.tenant import NoValidCertificate, Tenant
+from klantenregister.certificates import ServedPairs
 from klantenregister.errors import CommandError
 from klantenregister.hosting import Hosts
 from klantenregister.preflight import check_files
 from klantenregister.settings_file import read_settings
 from klantenregister.stores import Stores
-from klantenregister.tenants import load_tenants
+from klantenregister.tenants import load_tenants, load_trust
 
 
 class Running(Protocol):
@@ -27,6 +28,7 @@ class Running(Protocol):
     clock: Clock
     stores: Stores
     hosts: Hosts
+    served: ServedPairs
 
     async def apply(self, settings: Settings) -> None:
         """Serve by `settings` from here on. Raises: WrongUsage, Failed."""
@@ -49,9 +51,10 @@ class Applier:
         installation = self._installation
         try:
             settings = await asyncio.to_thread(read_settings, file)
-            findings = await asyncio.to_thread(check_files, settings, now=installation.clock.now())
-            if findings.errors:
-                raise ConfigurationRefused("\n".join(map(str, findings.errors)))
+            now, served = installation.clock.now(), installation.served
+            findings = await asyncio.to_thread(check_files, settings, now=now, served=served)
+            if refused := (*findings.errors, *findings.refused):
+                raise ConfigurationRefused("\n".join(map(str, refused)))
             if slug is not None:
                 settings = with_tenant(installation.settings, settings, slug)
             plan = await self._plan(settings, tuple(map(str, findings.warnings)), slug)
@@ -64,7 +67,10 @@ class Applier:
     async def _plan(self, settings: Settings, warnings: tuple[str, ...], slug: str | None) -> Plan:
         installation = self._installation
         running = installation.settings
-        tenants = await asyncio.to_thread(load_tenants, installation.reloaded(settings))
+        now, served = installation.clock.now(), installation.served
+        wanted = installation.reloaded(settings)
+        trust = await asyncio.to_thread(load_trust, wanted.group)
+        tenants = (await asyncio.to_thread(load_tenants, wanted, trust, served, now=now)).tenants
         remain = {tenant.peer_id for tenant in tenants}
         return Plan(
             tenants=[await self._tenant_plan(one) for one in tenants if slug in (None, one.slug)],
@@ -72,7 +78,7 @@ class Applier:
             needs_restart=diff(running, settings).needs_restart,
             warnings=warnings,
             serves_by=installation.config,
-            now=installation.clock.now(),
+            now=now,
         )
 
     async def _tenant_plan(self, tenant: Tenant) -> TenantPlan:

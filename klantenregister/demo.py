@@ -21,9 +21,10 @@ from certs.authority import create_group, issue
 from clock import SystemClock
 from config.settings import Settings
 from gateway.state.transactions import RecordFilter
+from klantenregister.composition import running
 from klantenregister.errors import AddressInUse, Failed
 from klantenregister.hosting import HostedPeer
-from klantenregister.installation import Installation, running
+from klantenregister.installation import Installation
 from klantenregister.settings_file import read_settings
 from register.synthetic import load_people, synthetic_bsns
 

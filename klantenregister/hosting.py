@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import aiohttp
 
+from certs.custody import KeyPair
 from certs.handshake import PeerContext
 from certs.identity import PeerId
 from certs.thumbprint import CertificateThumbprint
@@ -19,13 +20,16 @@ from gateway.http.json_client import JsonClient
 from gateway.manager.handlers import HostedManager
 from gateway.manager.upkeep import Upkeep
 from gateway.outway.handler import Outway
+from gateway.relay.origin import Origins
+from gateway.relay.settings import RelaySettings
 from gateway.state.announced import AnnouncedAddress
+from gateway.state.changes import Tell, tell_nobody
 from gateway.state.contract_store import ContractStore
 from gateway.state.local_peer import LocalPeer
 from gateway.state.own_certificates import OwnCertificates
 from gateway.state.peers import PeerBook
 from gateway.state.tenant import NoValidCertificate, Tenant
-from gateway.txlog.log import TRANSACTIONS, TransactionLog
+from gateway.txlog.retention import Retention
 from klantenregister.stores import Stores
 
 _MAX_CONTEXTS = 1000
@@ -41,6 +45,9 @@ class Role(StrEnum):
     CONSOLE = "console"
 
 
+ALL_ROLES = frozenset(Role)
+
+
 class Contexts:
     """The TLS contexts of one tenant for its present certificate; a new certificate gets new ones."""
 
@@ -52,9 +59,12 @@ class Contexts:
 
     def use(self, tenant: Tenant) -> None:
         """Make contexts for `tenant` as it is now: its trust or keys may have changed."""
+        if tenant.group != self._tenant.group:
+            self._server.clear()
+            self._client.clear()
+        held = {pair.thumbprint for pair in (*tenant.key_pairs, *tenant.replaced_pairs)}
+        self._client = {key: context for key, context in self._client.items() if key[0] in held}
         self._tenant = tenant
-        self._server.clear()
-        self._client.clear()
 
     def server(self) -> PeerContext:
         """The context that answers. Raises: NoValidCertificate."""
@@ -65,9 +75,12 @@ class Contexts:
             self._server[pair.thumbprint] = server_context(pair, group.trust, group.subject_rule, clock=self._clock)
         return self._server[pair.thumbprint]
 
-    def client(self, peer_id: PeerId) -> PeerContext:
-        """The context that calls `peer_id` and nobody else. Raises: NoValidCertificate."""
-        pair = self._tenant.signing_pair(self._clock.now())
+    def client(self, peer_id: PeerId, pair: KeyPair | None = None) -> PeerContext:
+        """The context that calls `peer_id` and nobody else with `pair`; None: with the one that signs now.
+
+        Raises: NoValidCertificate.
+        """
+        pair = pair or self._tenant.signing_pair(self._clock.now())
         key = (pair.thumbprint, peer_id)
         if key not in self._client:
             if len(self._client) >= _MAX_CONTEXTS:
@@ -87,6 +100,7 @@ class HostedPeer:
     contexts: Contexts
     manager: HostedManager
     outway: Outway
+    retention: Retention | None
 
     @property
     def slug(self) -> str:
@@ -95,8 +109,8 @@ class HostedPeer:
 
     def use(self, tenant: Tenant) -> None:
         """Be this tenant from here on: new keys, trust, services and rules. Connections that exist keep theirs."""
-        self.peer.tenant = tenant
-        self.contexts.use(tenant)
+        self.peer.tenant = tenant.succeeding(self.peer.tenant, self.peer.clock.now())
+        self.contexts.use(self.peer.tenant)
 
 
 async def host_peer(
@@ -107,11 +121,16 @@ async def host_peer(
     clock: Clock,
     limits: LimitsSettings,
     timeouts: TimeoutSettings,
+    tell: Tell = tell_nobody,
+    is_looked_after: bool = True,
 ) -> HostedPeer:
-    """Bring a tenant to life: what it holds is loaded, nothing is started yet. Raises: StoreUnavailable."""
+    """Bring a tenant to life: what it holds is loaded, nothing is started yet. Raises: StoreUnavailable.
+
+    `tell` reaches the other processes that host it; `is_looked_after`: this one does its background work.
+    """
     contexts = Contexts(tenant, clock)
     documents = stores.documents.for_tenant(tenant.peer_id)
-    certificates = OwnCertificates(documents, token_ttl_s=tenant.group.token_ttl_s)
+    certificates = OwnCertificates(documents, token_ttl_s=tenant.group.token_ttl_s, tell=tell)
     client = PeerClient(
         sessions.peers,
         contexts.client,
@@ -120,19 +139,22 @@ async def host_peer(
     )
     peer = LocalPeer(
         tenant,
-        contracts=ContractStore(documents, clock.now),
-        peers=PeerBook(documents),
+        contracts=ContractStore(documents, clock.now, tell),
+        peers=PeerBook(documents, tell),
         announced=AnnouncedAddress(documents),
         certificates=certificates,
         client=client,
         json_client=JsonClient(sessions.services),
-        log=TransactionLog(stores.logs.for_tenant(tenant.peer_id, TRANSACTIONS)),
+        log=stores.transactions(tenant.peer_id),
         clock=clock,
         outgoing_context=contexts.client,
+        tell=tell,
+        is_looked_after=is_looked_after,
     )
     await certificates.load(tenant.key_pairs, now=clock.now())
     await peer.contracts.load()
-    return HostedPeer(peer, contexts, HostedManager(peer, Upkeep(peer)), Outway(peer, sessions.peers))
+    manager, outway = HostedManager(peer, Upkeep(peer)), Outway(peer, sessions.origins)
+    return HostedPeer(peer, contexts, manager, outway, stores.retention(tenant.peer_id, clock))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +163,8 @@ class Sessions:
 
     peers: aiohttp.ClientSession
     services: aiohttp.ClientSession
+    origins: Origins
+    relay: RelaySettings
 
 
 class Hosts:

@@ -1,11 +1,13 @@
 """Opening the listeners of a process, and closing them so that what is under way can end."""
 
 import asyncio
+import contextlib
 import errno
 import os
 import socket
 import ssl
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,8 +19,10 @@ from aiohttp import web
 from config.addresses import ListenAddress, TcpAddress
 from config.settings import LimitsSettings, TimeoutSettings
 from gateway.errors import ErrorDomain
-from gateway.http.listener import ProtocolFactory, Route, listen_tls
+from gateway.http.listener import Listener, ProtocolFactory, Route, TlsListener, listen_plain, listen_tls
 from gateway.http.protocol import FscProtocol, ProblemProtocol
+from gateway.relay.inbound import Site
+from klantenregister.claiming import claimed
 from klantenregister.errors import AddressInUse, Failed
 
 _BACKLOG = 1024
@@ -34,9 +38,16 @@ class Listeners:
 
     limits: LimitsSettings
     timeouts: TimeoutSettings
+    is_shared: bool = False
+    """Whether other processes of the installation listen on the same addresses."""
+    claims: bool = False
+    """Whether nobody else may be there yet: this process opens an address before the others do."""
+    sites: list[Site] = field(default_factory=list)
+    """What is served by the relay."""
     _runners: list[web.AppRunner] = field(default_factory=list)
     _servers: dict[web.AppRunner, asyncio.Server] = field(default_factory=dict)
-    _tls: list[asyncio.Server] = field(default_factory=list)
+    _tls: list[TlsListener] = field(default_factory=list)
+    _relayed: list[Listener] = field(default_factory=list)
 
     async def fsc(
         self,
@@ -58,15 +69,18 @@ class Listeners:
         options: Mapping[str, Any] = NO_OPTIONS,
         *,
         component: ErrorDomain | None = None,
+        is_shared: bool = True,
     ) -> web.AppRunner:
         """Serve `app` without TLS on `address`, the value of `key`; as a component of FSC where one is named.
 
+        `is_shared`: by every process of the installation, where there are several.
         Raises: Failed when it cannot be bound.
         """
         protocol = ProblemProtocol if component is None else partial(FscProtocol, component)
         runner, factory = await self._serve(app, self._protocol_options(options, None), protocol)
         try:
-            self._servers[runner] = await _bound(factory, address)
+            async with self._claimed(address) if is_shared else contextlib.nullcontext():
+                self._servers[runner] = await _bound(factory, address, reuse_port=self.is_shared and is_shared)
         except OSError as error:
             await self.drop(runner)
             raise cannot_listen(key, address, error) from error
@@ -75,9 +89,31 @@ class Listeners:
     async def tls(self, key: str, address: TcpAddress, context: ssl.SSLContext, route: Route) -> None:
         """Accept TLS on `address`; `route` gives each connection its protocol. Raises: Failed."""
         try:
-            self._tls.append(await listen_tls(address.host, address.port, context=context, route=route))
+            async with self._claimed(address):
+                listener = await listen_tls(
+                    address.host, address.port, context=context, route=route, reuse_port=self.is_shared
+                )
+            self._tls.append(listener)
         except OSError as error:
             raise cannot_listen(key, address, error) from error
+
+    async def relayed(self, key: str, site: Site, address: TcpAddress) -> Listener:
+        """Serve `site` without TLS on `address`, the value of `key`. Raises: Failed when it cannot be bound."""
+        try:
+            async with self._claimed(address):
+                listener = await listen_plain(address.host, address.port, site.protocol, reuse_port=self.is_shared)
+        except OSError as error:
+            raise cannot_listen(key, address, error) from error
+        self.sites.append(site)
+        self._relayed.append(listener)
+        return listener
+
+    async def drop_relayed(self, site: Site, listener: Listener) -> None:
+        """Close what `relayed` opened: requests under way end within the time the configuration gives."""
+        listener.close()
+        self._relayed.remove(listener)
+        self.sites.remove(site)
+        await site.drain(self.timeouts.shutdown_seconds)
 
     async def drop(self, runner: web.AppRunner) -> None:
         """Close one that was opened without TLS."""
@@ -89,14 +125,25 @@ class Listeners:
 
     async def close(self) -> None:
         """Accept nothing new, let requests under way end within the time the configuration gives, then cut."""
-        for server in (*self._tls, *self._servers.values()):
+        for listener in (*self._tls, *self._relayed):
+            listener.close()
+        for server in self._servers.values():
             server.close()
         async with asyncio.TaskGroup() as tasks:
             for runner in self._runners:
                 tasks.create_task(runner.cleanup())
+            for site in self.sites:
+                tasks.create_task(site.drain(self.timeouts.shutdown_seconds))
+        self.sites.clear()
         self._runners.clear()
         self._servers.clear()
         self._tls.clear()
+        self._relayed.clear()
+
+    def _claimed(self, address: ListenAddress) -> AbstractAsyncContextManager[None]:
+        if self.is_shared and self.claims and isinstance(address, TcpAddress):
+            return claimed(address)
+        return contextlib.nullcontext()
 
     def _protocol_options(self, options: Mapping[str, Any], max_field_bytes: int | None) -> dict[str, Any]:
         return {
@@ -134,11 +181,13 @@ def cannot_listen(key: str, address: ListenAddress, error: OSError) -> Failed:
     return kind(f"{key}: cannot listen on {address}: {reason}. {remedy}")
 
 
-async def _bound(factory: ProtocolFactory, address: ListenAddress) -> asyncio.Server:
+async def _bound(factory: ProtocolFactory, address: ListenAddress, *, reuse_port: bool) -> asyncio.Server:
     """Listen on `address`; a socket in the file system is for its owner alone. Raises: OSError."""
     loop = asyncio.get_running_loop()
     if isinstance(address, TcpAddress):
-        return await loop.create_server(factory, address.host, address.port, backlog=_BACKLOG)
+        return await loop.create_server(
+            factory, address.host, address.port, backlog=_BACKLOG, reuse_port=reuse_port or None
+        )
     _make_room(address.path)
     mask = os.umask(0o177)
     try:

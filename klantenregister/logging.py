@@ -8,7 +8,9 @@ import json
 import logging
 import sys
 import traceback
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,6 +24,11 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 class JsonLines(logging.Formatter):
     """One line of JSON for each record; the fields given as `extra` become members."""
 
+    def __init__(self, always: Mapping[str, object] = MappingProxyType({})) -> None:
+        """`always` are members of every line."""
+        super().__init__()
+        self._always = dict(always)
+
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
         line: dict[str, object] = {
@@ -29,6 +36,7 @@ class JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "event": record.getMessage(),
             "logger": record.name,
+            **self._always,
         }
         line |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
         if record.exc_info:
@@ -40,10 +48,10 @@ class JsonLines(logging.Formatter):
             return json.dumps({name: str(value) for name, value in line.items()})
 
 
-def log_to_stderr(level: int = logging.INFO) -> None:
-    """Send all records of `level` and above to standard error as JSON lines."""
+def log_to_stderr(level: int = logging.INFO, **always: object) -> None:
+    """Send all records of `level` and above to standard error as JSON lines; `always` are members of every line."""
     handler = logging.StreamHandler()
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(JsonLines(always))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

@@ -7,36 +7,36 @@ Units: `now` is whole Unix seconds.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from certs.custody import (
     KeyPair,
     load_crl_file,
-    load_key_pair,
     load_or_create_master_key,
     load_trust_file,
     loose_permissions,
     newest_valid,
 )
-from certs.errors import CertificateRefused, CertificateRevoked, CertsError, CustodyError, RevocationUnknown
-from certs.identity import PeerCertificate, describe
-from certs.trust import CrlState, RevocationMode, TrustStore
+from certs.errors import CustodyError
+from certs.expiry import day, ending_anchors, ending_pairs
+from certs.revocation import CrlState, RevocationMode
+from certs.trust import TrustStore
 from config.errors import Location, Problem, path_text
 from config.settings import GroupSettings, Settings, TenantSettings
+from klantenregister.certificates import NOTHING_SERVED, ServedPairs, read_entry
 from storage.urls import parse_cache_url, parse_storage_url
 
-EXPIRY_WARNING_S: Final = 30 * 86_400
 _SHORT_TOKEN_CHARACTERS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What is wrong, and what only deserves attention."""
+    """What is wrong, and what only deserves attention. `refused`: certificates that do not replace the present one."""
 
     errors: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
+    refused: tuple[Problem, ...] = ()
 
 
 @dataclass(slots=True)
@@ -46,6 +46,7 @@ class _Report:
     now: int
     errors: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
+    refused: list[Problem] = field(default_factory=list)
 
     def error(self, location: Location, message: object) -> None:
         self.errors.append(Problem(path_text(location), str(message)))
@@ -53,9 +54,15 @@ class _Report:
     def warn(self, location: Location, message: object) -> None:
         self.warnings.append(Problem(path_text(location), str(message)))
 
+    def refuse(self, location: Location, message: object) -> None:
+        self.refused.append(Problem(path_text(location), str(message)))
 
-def check_files(settings: Settings, *, now: int) -> Findings:
-    """Check every file that the settings name, and what in the settings themselves deserves attention."""
+
+def check_files(settings: Settings, *, now: int, served: ServedPairs = NOTHING_SERVED) -> Findings:
+    """Check every file that the settings name, and what in the settings themselves deserves attention.
+
+    `served` is what a running program serves with; it goes on with that where the files hold nothing better.
+    """
     report = _Report(now)
     for location, message in _advice(settings):
         report.warn(location, message)
@@ -63,13 +70,12 @@ def check_files(settings: Settings, *, now: int) -> Findings:
     _check_master_key(settings.keys.master_file, report)
     trust = _load_trust(settings.group, report)
     for index, tenant in enumerate(settings.tenants):
-        _check_tenant(("tenants", index), tenant, settings.group, trust, report)
+        _check_tenant(("tenants", index), tenant, settings.group, trust, served, report)
     if trust is not None:
         # A list that nobody verifies is strange only when every issuer was met on the way.
         issuers_known = bool(settings.tenants) and not report.errors
         _check_crls(settings.group, trust, report, issuers_known=issuers_known)
-    _check_crl_urls(settings.group, report)
-    return Findings(tuple(report.errors), tuple(report.warnings))
+    return Findings(tuple(report.errors), tuple(report.warnings), tuple(report.refused))
 
 
 def _advice(settings: Settings) -> Iterator[tuple[Location, str]]:
@@ -140,7 +146,10 @@ def _load_trust(group: GroupSettings, report: _Report) -> TrustStore | None:
             report.error(("group", "revocation", "crl", index), error)
     if len(report.errors) > known_errors:
         return None
-    return TrustStore.from_pem(anchors, crls=crls, mode=_mode_here(group))
+    trust = TrustStore.from_pem(anchors, crls=crls, mode=_mode_here(group))
+    for ending in ending_anchors(trust.anchors, report.now):
+        report.warn(("group", "trust_anchors"), ending.text)
+    return trust
 
 
 def _mode_here(group: GroupSettings) -> RevocationMode:
@@ -151,16 +160,6 @@ def _mode_here(group: GroupSettings) -> RevocationMode:
 
 def _has_urls(group: GroupSettings) -> bool:
     return not all(isinstance(source, Path) for source in group.revocation.crl)
-
-
-def _check_crl_urls(group: GroupSettings, report: _Report) -> None:
-    """What is not fetched protects nobody: said aloud in `soft`, refused in `hard`, where nobody could connect."""
-    if _has_urls(group) and group.revocation.mode is not RevocationMode.OFF:
-        say = report.error if group.revocation.mode is RevocationMode.HARD else report.warn
-        say(
-            ("group", "revocation", "crl"),
-            "this version reads CRLs from files only: download each one to a file, and again before it ends",
-        )
 
 
 def _check_crls(group: GroupSettings, trust: TrustStore, report: _Report, *, issuers_known: bool) -> None:
@@ -187,76 +186,43 @@ _CRL_SENTENCES: Final = {
 
 
 def _check_tenant(
-    here: Location, tenant: TenantSettings, group: GroupSettings, trust: TrustStore | None, report: _Report
+    here: Location,
+    tenant: TenantSettings,
+    group: GroupSettings,
+    trust: TrustStore | None,
+    served: ServedPairs,
+    report: _Report,
 ) -> None:
     pairs: list[KeyPair] = []
     for index, files in enumerate(tenant.certificates):
         location = (*here, "certificates", index)
         _warn_if_loose((*location, "key"), files.key, report)
-        try:
-            pair = load_key_pair(files.cert, files.key)
-        except CustodyError as error:
-            report.error(location, error)
-            continue
-        pairs.append(pair)
-        if pair.not_after < report.now:
-            report.warn(
-                location, f"expired on {_day(pair.not_after)}: remove it when nothing it signed is valid any more"
-            )
-            continue
-        _check_certificate(location, pair, tenant, group, report)
-        if trust is not None:
-            _check_chain(location, pair, trust, report)
+        entry = read_entry(tenant, files, served, group.subject_rule, trust, now=report.now)
+        for problem in entry.problems:
+            say = report.refuse if entry.goes_on else report.error
+            say(location, problem)
+        pairs.extend(entry.pairs)
+        _remark(location, entry.pairs, report)
     if pairs:
         _check_serving((*here, "certificates"), pairs, report)
+
+
+def _remark(location: Location, pairs: tuple[KeyPair, ...], report: _Report) -> None:
+    """Say of a good entry what its operator should know."""
+    if pairs and pairs[0].not_after < report.now:
+        ended = day(pairs[0].not_after)
+        report.warn(location, f"expired on {ended}: remove it when nothing it signed is valid any more")
+    if len(pairs) > 1:
+        report.warn(
+            location,
+            f"serves from {day(pairs[0].not_before)}; until then the one before it does, which these files do not hold "
+            "any more: list both, or a start before that day is refused",
+        )
 
 
 def _check_serving(location: Location, pairs: list[KeyPair], report: _Report) -> None:
     """Check that one certificate serves now, and that one will in thirty days."""
     if newest_valid(pairs, report.now) is None:
         report.error(location, "none of the certificates is valid now: renew one with the same key")
-    elif all(pair.not_after < report.now + EXPIRY_WARNING_S for pair in pairs):
-        last = max(pair.not_after for pair in pairs)
-        days = (last - report.now) // 86_400
-        report.warn(location, f"the last one expires on {_day(last)}, in {days} days: renew it with the same key")
-
-
-def _check_certificate(
-    location: Location, pair: KeyPair, tenant: TenantSettings, group: GroupSettings, report: _Report
-) -> None:
-    """Check that the certificate is this tenant's and names both of its hosts."""
-    try:
-        held = describe(pair.certificate, group.subject_rule)
-    except CertsError as error:
-        report.error(location, error)
-        return
-    if held.peer_id != tenant.peer_id:
-        report.error(location, f"is for Peer ID {held.peer_id}, not {tenant.peer_id}: name the right file or peer_id")
-    if held.name != tenant.name:
-        report.error(location, f'is for the name "{held.name}", not "{tenant.name}": the two must be equal')
-    for key, address in (("manager_address", tenant.manager_address), ("inway_address", tenant.inway_address)):
-        if not _covers(held, address.host):
-            report.error(location, f"does not hold the DNS name {address.host} of {key}: have it issued with that name")
-
-
-def _covers(held: PeerCertificate, host: str) -> bool:
-    """Standard: RFC 6125 6.4.3, a wildcard stands for exactly one label, the first."""
-    wildcard = f"*.{host.partition('.')[2]}"
-    return host in held.dns_names or wildcard in held.dns_names
-
-
-def _check_chain(location: Location, pair: KeyPair, trust: TrustStore, report: _Report) -> None:
-    # A certificate that waits for its first day is checked as it will be on that day.
-    at = max(report.now, pair.not_before)
-    try:
-        trust.verify_chain(pair.certificate, pair.chain[1:], now=at)
-    except CertificateRevoked as error:
-        report.error(location, f"{error}: have a new one issued")
-    except RevocationUnknown as error:
-        report.error(location, f"{error}: add the issuer's current CRL to group.revocation.crl")
-    except CertificateRefused as error:
-        report.error(location, f"{error}: check group.trust_anchors and the intermediates in the file")
-
-
-def _day(instant: int) -> str:
-    return datetime.fromtimestamp(instant, UTC).date().isoformat()
+    elif (ending := ending_pairs(pairs, report.now)) is not None:
+        report.warn(location, ending.text)

@@ -5,23 +5,11 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 
-class Cache(Protocol):
-    """Values by key with a time to live, and channels. Every method raises StoreUnavailable when it cannot serve.
+class Channels(Protocol):
+    """Messages to whoever listens. Every method raises StoreUnavailable when it cannot serve.
 
-    Keys and channels are text; values and messages are bytes. A value may be forgotten before its time.
+    Channels are text, messages are bytes.
     """
-
-    async def get(self, key: str) -> bytes | None:
-        """The value, or None when absent or past its time."""
-        ...
-
-    async def put(self, key: str, value: bytes, *, ttl_s: float) -> None:
-        """Keep `value` for at most `ttl_s` seconds."""
-        ...
-
-    async def delete(self, key: str) -> None:
-        """Forget the key."""
-        ...
 
     async def publish(self, channel: str, message: bytes) -> None:
         """Send to everyone who listens on `channel` now; nobody listening is no error."""
@@ -37,4 +25,23 @@ class Cache(Protocol):
 
     async def close(self) -> None:
         """Let go of connections and listeners; later calls raise StoreUnavailable."""
+        ...
+
+
+class Cache(Channels, Protocol):
+    """Values by key with a time to live, and channels. Every method raises StoreUnavailable when it cannot serve.
+
+    Keys are text, values are bytes. A value may be forgotten before its time.
+    """
+
+    async def get(self, key: str) -> bytes | None:
+        """The value, or None when absent or past its time."""
+        ...
+
+    async def put(self, key: str, value: bytes, *, ttl_s: float) -> None:
+        """Keep `value` for at most `ttl_s` seconds."""
+        ...
+
+    async def delete(self, key: str) -> None:
+        """Forget the key."""
         ...

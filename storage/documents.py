@@ -207,6 +207,13 @@ class DocumentStore(Protocol):
         """Raise StoreUnavailable when the back end cannot serve now."""
         ...
 
+    async def version(self) -> str:
+        """Text that is not what it was when anything was written meanwhile, by whichever process; cheap to ask for.
+
+        It may differ for less. Raises: StoreUnavailable.
+        """
+        ...
+
     def for_tenant(self, tenant: str) -> Documents:
         """The documents of one tenant (a Peer ID, or INSTALLATION); no other way leads to a document."""
         ...

@@ -4,11 +4,18 @@ A back end implements `LogStore` and passes `tests/conformance/log.py`. Group co
 the same moment share one fsync (or one journalled write); whatever arrived during the last one goes into the next.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from storage.documents import JsonObject
+from storage.errors import StoreUnavailable
+
+Done: TypeAlias = Callable[[StoreUnavailable | None], None]
+"""Called once, on the event loop: with None when the entry is durable, with the reason when it will not be found."""
+
+EntryWriter: TypeAlias = Callable[[int, str, Done], None]
+"""Appends one entry: its instant in Unix milliseconds, the value of the key that varies, and whom to tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +32,7 @@ class LogKind:
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """`at_ms` is the instant in Unix milliseconds; `id` tells entries of one kind and tenant apart."""
+    """`at_ms` is the instant in Unix milliseconds; `id` is the caller's, "" when its keys say enough."""
 
     id: str
     at_ms: int
@@ -85,12 +92,22 @@ class Log(Protocol):
         """
         ...
 
+    def writer(self, keys: Mapping[str, str | None], body: JsonObject, *, varying: str) -> EntryWriter:
+        """What appends entries that differ in their instant and in the key `varying` alone; their id is "".
+
+        All that entries share is checked and rendered here, once: appending one is then cheap. The writer may call
+        `done` before it returns; whatever becomes of the log, it raises nothing but ValueError for a value that is
+        not Unicode.
+        Raises: ValueError for other keys than the kind's without `varying`, or what the document port would refuse.
+        """
+        ...
+
     async def find(self, query: LogQuery) -> LogPage:
         """One page, ordered by (`at_ms`, arrival). Raises: InvalidCursor; ValueError for an undeclared key."""
         ...
 
-    async def delete_before(self, at_ms: int) -> int:
-        """Remove entries older than `at_ms`; returns how many."""
+    async def delete_before(self, at_ms: int, *, most: int | None = None) -> int:
+        """Remove entries older than `at_ms`, no more than `most` where given; returns how many."""
         ...
 
 

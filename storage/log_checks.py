@@ -1,6 +1,6 @@
 """What a log may be asked to keep and to find: shared by every back end, so that all refuse the same."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from storage.fields import MAX_CONDITIONS, MAX_LIMIT, MAX_VALUES, check_name, check_text, check_value
 from storage.log import KeyIn, LogCondition, LogEntry, LogKind, LogQuery
@@ -30,6 +30,14 @@ def check_entries(kind: LogKind, entries: Sequence[LogEntry]) -> None:
         check_text("id", entry.id)
         for key, value in entry.keys.items():
             check_value(key, value)
+
+
+def check_shared(kind: LogKind, keys: Mapping[str, str | None], varying: str) -> None:
+    """Refuse what the entries of a writer share when it is not all of the kind but `varying`. Raises: ValueError."""
+    _check_key(kind, varying)
+    if varying in keys:
+        raise ValueError(f"log {kind.name}: the key {varying!r} varies, so the entries cannot share a value of it")
+    check_entries(kind, [LogEntry("", 0, {**keys, varying: ""})])
 
 
 def check_log_query(kind: LogKind, query: LogQuery) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from storage.body import parse_body, render_body
-from storage.documents import Collection, Condition, Delete, Document, Page, Put, Query, Revision
+from storage.documents import Collection, Condition, Delete, Document, JsonObject, Page, Put, Query, Revision
 from storage.errors import Conflict, StoreUnavailable
 from storage.fields import (
     check_collections,
@@ -24,8 +24,8 @@ from storage.fields import (
     order_key,
     scalar_at,
 )
-from storage.log import LogEntry, LogKind, LogPage, LogQuery
-from storage.log_checks import alternatives, check_entries, check_kinds, check_log_query
+from storage.log import Done, EntryWriter, LogEntry, LogKind, LogPage, LogQuery
+from storage.log_checks import alternatives, check_entries, check_kinds, check_log_query, check_shared
 from storage.matching import DeclaredValues, matches
 from storage.memory_cache import MemoryCache
 from storage.paging import (
@@ -78,6 +78,7 @@ class MemoryDocuments(_Outage):
         super().__init__()
         self._declared: dict[str, Collection] = {}
         self._stored: defaultdict[tuple[str, str], dict[str, _Stored]] = defaultdict(dict)
+        self._writes = 0
 
     async def open(self, collections: Sequence[Collection]) -> None:
         """Declare the collections. Raises: StoreUnavailable; ValueError for a contradiction."""
@@ -90,6 +91,15 @@ class MemoryDocuments(_Outage):
                 if name == collection.name:
                     documents.update({key: _redeclared(collection, stored) for key, stored in documents.items()})
         self._is_open = True
+
+    async def version(self) -> str:
+        """Text that differs after every write. Raises: StoreUnavailable."""
+        self.check_serving()
+        return str(self._writes)
+
+    def count_write(self) -> None:
+        """Something was written."""
+        self._writes += 1
 
     def for_tenant(self, tenant: str) -> "MemoryTenantDocuments":
         """The documents of one tenant."""
@@ -143,6 +153,7 @@ class MemoryTenantDocuments:
                 del stored[write.id]
             else:
                 stored[write.id] = made
+        self._store.count_write()
         return tuple(made.document(write.id) for write, _, made in prepared if made is not None)
 
     async def delete(self, collection: Collection, document_id: str, *, expected: Revision) -> None:
@@ -251,6 +262,24 @@ class MemoryTenantLog:
         copies = [_copied(self._kind, entry) for entry in entries]
         stored.update({self._store.next_position(entry.at_ms): entry for entry in copies})
 
+    def writer(self, keys: Mapping[str, str | None], body: JsonObject, *, varying: str) -> EntryWriter:
+        """What appends entries that differ in instant and `varying` alone. Raises: ValueError as `check_shared`."""
+        check_shared(self._kind, keys, varying)
+        shared = _copied(self._kind, LogEntry("", 0, {**keys, varying: ""}, body))
+
+        def write(at_ms: int, value: str, done: Done) -> None:
+            check_text(varying, value)
+            try:
+                stored = self._store.entries_of(self._tenant, self._kind)
+            except StoreUnavailable as error:
+                done(error)
+                return
+            entry = LogEntry("", at_ms, {**shared.keys, varying: value}, shared.body)
+            stored[self._store.next_position(at_ms)] = entry
+            done(None)
+
+        return write
+
     async def find(self, query: LogQuery) -> LogPage:
         """One page of matching entries. Raises: InvalidCursor; ValueError as `check_log_query`."""
         stored = self._store.entries_of(self._tenant, self._kind)
@@ -267,10 +296,10 @@ class MemoryTenantLog:
             log_cursor(self._tenant, self._kind.name, query.ascending, page[-1]) if len(positions) > len(page) else "",
         )
 
-    async def delete_before(self, at_ms: int) -> int:
-        """Remove entries older than `at_ms`; returns how many."""
+    async def delete_before(self, at_ms: int, *, most: int | None = None) -> int:
+        """Remove entries older than `at_ms`, no more than `most` where given; returns how many."""
         stored = self._store.entries_of(self._tenant, self._kind)
-        old = [at for at in stored if at.at_ms < at_ms]
+        old = sorted(at for at in stored if at.at_ms < at_ms)[:most]
         for at in old:
             del stored[at]
         return len(old)

@@ -1,49 +1,13 @@
 """A cache in memory: values with a time to live and channels, for a single process (the default) and for tests."""
 
-import asyncio
 import time
-from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from itertools import islice
 
 from storage.errors import StoreUnavailable
-
-LISTENER_BACKLOG = 10_000
-"""How many messages may wait for one who listens; one who lags further has lost them."""
-
-
-class _Listener(AsyncIterator[bytes]):
-    """The messages for one who listens; one who falls too far behind is told so."""
-
-    def __init__(self) -> None:
-        self._messages: asyncio.Queue[bytes | None] = asyncio.Queue()
-        self._lost = False
-
-    def tell(self, message: bytes) -> None:
-        if self._messages.qsize() >= LISTENER_BACKLOG:
-            self.lose()
-        elif not self._lost:
-            self._messages.put_nowait(message)
-
-    def lose(self) -> None:
-        self._lost = True
-        while not self._messages.empty():
-            self._messages.get_nowait()
-        self.end()
-
-    def end(self) -> None:
-        self._messages.put_nowait(None)
-
-    async def __anext__(self) -> bytes:
-        message = await self._messages.get()
-        if message is not None:
-            return message
-        self.end()
-        if self._lost:
-            raise StoreUnavailable("messages were lost: listen anew, and read afresh what they would have told")
-        raise StopAsyncIteration
+from storage.listeners import Listeners
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +24,7 @@ class MemoryCache:
         self._max_entries = max_entries
         self._monotonic = monotonic
         self._values: dict[str, _Cached] = {}
-        self._listeners: defaultdict[str, set[_Listener]] = defaultdict(set)
+        self._listeners = Listeners(self._check_serving)
         self._available = True
 
     @property
@@ -72,8 +36,7 @@ class MemoryCache:
     def available(self, available: bool) -> None:
         self._available = available
         if not available:
-            for listener in self._all_listeners():
-                listener.lose()
+            self._listeners.lose()
 
     async def get(self, key: str) -> bytes | None:
         """The value, or None when absent or past its time."""
@@ -102,31 +65,17 @@ class MemoryCache:
     async def publish(self, channel: str, message: bytes) -> None:
         """Send to everyone who listens on `channel` now."""
         self._check_serving()
-        for listener in self._listeners.get(channel, ()):
-            listener.tell(bytes(message))
+        self._listeners.tell(channel, bytes(message))
 
     def subscribe(self, channel: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """Listen while in the context."""
-        return self._listening(channel)
+        return self._listeners.listen(channel)
 
     async def close(self) -> None:
         """Forget everything; those who listen come to the end of their messages."""
         self._available = False
         self._values.clear()
-        for listener in self._all_listeners():
-            listener.end()
-
-    @asynccontextmanager
-    async def _listening(self, channel: str) -> AsyncIterator[AsyncIterator[bytes]]:
-        self._check_serving()
-        listener = _Listener()
-        self._listeners[channel].add(listener)
-        try:
-            yield listener
-        finally:
-            self._listeners[channel].discard(listener)
-            if not self._listeners[channel]:
-                del self._listeners[channel]
+        self._listeners.end()
 
     def _make_room(self) -> None:
         now = self._monotonic()
@@ -135,9 +84,6 @@ class MemoryCache:
         too_many = len(self._values) - self._max_entries * 9 // 10
         for key in list(islice(self._values, max(0, too_many))):
             del self._values[key]
-
-    def _all_listeners(self) -> list[_Listener]:
-        return [listener for listeners in self._listeners.values() for listener in listeners]
 
     def _check_serving(self) -> None:
         if not self._available:

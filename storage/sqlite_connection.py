@@ -1,8 +1,4 @@
-"""Connections to one SQLite file, and what its failures mean.
-
-A connection is made when first needed, made anew after an error and when the file was replaced (a restored backup),
-and never used on a file that was moved away: SQLite would go on writing to a file that no path leads to any more.
-"""
+"""Making SQLite files, and links to them that threads work on."""
 
 import os
 import sqlite3
@@ -14,44 +10,19 @@ from pathlib import Path
 from typing import TypeVar
 
 from storage.errors import StoreUnavailable
-
-APPLICATION_ID = 0x4B524547
-"""Marks a file as ours, in its header."""
+from storage.sqlite_open import APPLICATION_ID, Connector, explanation, open_connection, primary_code
 
 BUSY_TIMEOUT_S = 5.0
 OPEN_TIMEOUT_S = 30.0
-PROBE = "UPDATE probe SET probes = probes + 1"
-"""A write that means nothing, possible in every file of ours: committing it proves that the file can be written."""
 
 _OLDEST_SQLITE = (3, 35, 0)  # RETURNING, MATERIALIZED
-_CACHE_KIB = 8_192
-_JOURNAL_BYTES = 64 * 2**20
 
 T = TypeVar("T")
-
-_REMEDIES = {
-    sqlite3.SQLITE_FULL: "the disk is full: free space",
-    sqlite3.SQLITE_READONLY: "it cannot be written: check permissions and that its disk is mounted for writing",
-    sqlite3.SQLITE_BUSY: "another process keeps it locked: find who holds it open",
-    sqlite3.SQLITE_LOCKED: "another connection keeps it locked: try again",
-    sqlite3.SQLITE_CORRUPT: "it is damaged: restore it from a backup",
-    sqlite3.SQLITE_NOTADB: "it is not a database: check the path, or restore it from a backup",
-    sqlite3.SQLITE_CANTOPEN: "it cannot be opened: check the path and its permissions",
-    sqlite3.SQLITE_IOERR: "the disk refused to read or write: check its health, space and limits",
-}
-
-
-def primary_code(error: BaseException) -> int | None:
-    """SQLite's primary result code of an error, None for errors that are not SQLite's."""
-    code: int | None = getattr(error, "sqlite_errorcode", None)
-    return None if code is None else code & 0xFF
 
 
 def unavailable(path: Path, error: sqlite3.Error | OSError) -> StoreUnavailable:
     """Our error for one of SQLite or the operating system, with the remedy; raise it `from` the original."""
-    if isinstance(error, FileNotFoundError):
-        return StoreUnavailable(f"{path}: it is gone: put it back, or restart the program")
-    return StoreUnavailable(f"{path}: {_REMEDIES.get(primary_code(error) or 0, str(error))}")
+    return StoreUnavailable(explanation(str(path), error))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +44,7 @@ class SqliteFile:
         connection = self.connect(timeout_s=OPEN_TIMEOUT_S)
         try:
             self._use_write_ahead_log(connection)
-            if not _is_marked(connection):
+            if _layout(connection) != self.layout:
                 connection.execute("BEGIN EXCLUSIVE")
                 connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 connection.execute(f"PRAGMA user_version = {self.layout}")
@@ -86,37 +57,7 @@ class SqliteFile:
 
     def connect(self, *, timeout_s: float, read_only: bool = False) -> sqlite3.Connection:
         """A connection in autocommit mode. Raises: as `create`."""
-        connection = sqlite3.connect(
-            f"{self.path.absolute().as_uri()}?mode=rw",
-            uri=True,
-            timeout=timeout_s,
-            isolation_level=None,
-            check_same_thread=False,
-            cached_statements=256,
-        )
-        try:
-            self._check_header(connection)
-            for pragma in (
-                "synchronous = FULL",
-                "foreign_keys = ON",
-                "trusted_schema = OFF",
-                "cell_size_check = ON",
-                # A sort must not depend on a writable directory for temporary files.
-                "temp_store = MEMORY",
-                f"cache_size = -{_CACHE_KIB}",
-                f"journal_size_limit = {_JOURNAL_BYTES}",
-                f"query_only = {'ON' if read_only else 'OFF'}",
-            ):
-                connection.execute(f"PRAGMA {pragma}")
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    def identity(self) -> tuple[int, int]:
-        """Which file the path leads to now. Raises: OSError when to none."""
-        status = os.stat(self.path)
-        return status.st_dev, status.st_ino
+        return open_connection(str(self.path), self.layout, timeout_s=timeout_s, read_only=read_only)
 
     def _use_write_ahead_log(self, connection: sqlite3.Connection) -> None:
         """Switch the mode, also when other processes do so at this moment: SQLite does not wait here, so we do."""
@@ -132,21 +73,6 @@ class SqliteFile:
         if mode != "wal":
             raise StoreUnavailable(f"{self.path}: its disk cannot share memory between processes: use a local disk")
 
-    def _check_header(self, connection: sqlite3.Connection) -> None:
-        # In one transaction: another process may be making the file at this moment.
-        connection.execute("BEGIN")
-        (application,) = connection.execute("PRAGMA application_id").fetchone()
-        (layout,) = connection.execute("PRAGMA user_version").fetchone()
-        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        connection.execute("COMMIT")
-        if application != APPLICATION_ID and (application or layout or tables):
-            raise StoreUnavailable(f"{self.path}: the file belongs to another program: choose another path")
-        if layout > self.layout:
-            raise StoreUnavailable(
-                f"{self.path}: a newer version of this program wrote it (layout {layout}, "
-                f"known here: {self.layout}): upgrade the program, or restore a backup made before the upgrade"
-            )
-
 
 class Link:
     """One connection to a file, for one thread at a time."""
@@ -160,45 +86,32 @@ class Link:
         read_only: bool = False,
     ) -> None:
         """`prepare` is called with each new connection before its first use."""
-        self._file = file
-        self._prepare = prepare
-        self._timeout_s = timeout_s
-        self._read_only = read_only
-        self._connection: sqlite3.Connection | None = None
-        self._identity: tuple[int, int] | None = None
+
+        def connect() -> sqlite3.Connection:
+            connection = file.connect(timeout_s=timeout_s, read_only=read_only)
+            try:
+                prepare(connection)
+            except BaseException:
+                connection.close()
+                raise
+            return connection
+
+        self._connector = Connector(str(file.path), connect)
 
     def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do `work`; a transaction it leaves open is rolled back. Raises: sqlite3.Error, OSError, StoreUnavailable."""
-        identity = self._file.identity()
-        if self._connection is None or identity != self._identity:
-            self._reconnect(identity)
-        connection = self._connection
-        assert connection is not None
+        connection = self._connector.connection()
         try:
             return work(connection)
         except sqlite3.Error as error:
-            if primary_code(error) not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_INTERRUPT):
-                self.close()
+            self._connector.failed(error)
             raise
         finally:
-            if self._connection is not None and connection.in_transaction:
-                connection.rollback()
+            self._connector.settle()
 
     def close(self) -> None:
         """Close the connection; the next `run` makes a new one."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
-
-    def _reconnect(self, identity: tuple[int, int]) -> None:
-        self.close()
-        connection = self._file.connect(timeout_s=self._timeout_s, read_only=self._read_only)
-        try:
-            self._prepare(connection)
-        except BaseException:
-            connection.close()
-            raise
-        self._connection, self._identity = connection, identity
+        self._connector.close()
 
 
 class LinkPool:
@@ -230,9 +143,11 @@ def no_preparation(_connection: sqlite3.Connection) -> None:
     """For connections that need nothing of their own."""
 
 
-def _is_marked(connection: sqlite3.Connection) -> bool:
+def _layout(connection: sqlite3.Connection) -> int | None:
+    """The layout that the file is marked with, an older one perhaps; None when it is not marked as ours."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
-    return bool(application == APPLICATION_ID)
+    (layout,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(layout) if application == APPLICATION_ID else None
 
 
 def _sync_directory(directory: Path) -> None:

@@ -91,6 +91,10 @@ class SqliteDocuments:
         await running.commits.submit((), 0)
         await running.readers.run(lambda connection: connection.execute("SELECT probes FROM probe").fetchall())
 
+    async def version(self) -> str:
+        """Text that differs once anybody wrote to the file. Raises: StoreUnavailable."""
+        return self.running().readers.version()
+
     def for_tenant(self, tenant: str) -> "SqliteTenantDocuments":
         """The documents of one tenant."""
         check_text("tenant", tenant)

@@ -1,7 +1,7 @@
 """The append-only log in SQLite files beside the database, one per worker.
 
 Theory of operation. Each worker (a process) appends to a file of its own, so workers never wait for each other's
-lock or fsync; within a worker, one thread commits in groups. Whoever reads or deletes does so in all workers' files,
+lock or fsync; within a worker, one process commits in groups. Whoever reads or deletes does so in all workers' files,
 also those of workers that no longer run, and merges what it finds.
 
 Durability: a commit is one fsync of the write-ahead log (`synchronous = FULL`).
@@ -11,7 +11,8 @@ import asyncio
 import os
 import re
 import sqlite3
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -19,59 +20,46 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from storage.body import parse_body, render_body
+from storage.documents import JsonObject
 from storage.errors import StoreUnavailable
 from storage.fields import check_text, check_value
-from storage.group_commit import GroupCommit, QueueLimits
-from storage.log import LogEntry, LogKind, LogPage, LogQuery
-from storage.log_checks import check_entries, check_kinds, check_log_query
+from storage.group_commit import QueueLimits
+from storage.log import Done, EntryWriter, LogEntry, LogKind, LogPage, LogQuery
+from storage.log_checks import check_entries, check_kinds, check_log_query, check_shared
+from storage.log_commits import LogCommits
+from storage.log_writer import Row, Values
 from storage.paging import LogPosition, log_cursor, parse_log_cursor
-from storage.sqlite_connection import BUSY_TIMEOUT_S, PROBE, Link, LinkPool, SqliteFile, no_preparation, unavailable
+from storage.sqlite_connection import BUSY_TIMEOUT_S, Link, LinkPool, SqliteFile, unavailable
 from storage.sqlite_log_tables import LOG_LAYOUT, delete_sql, extend_tables, insert_sql, page_sql
+from storage.sqlite_open import PROBE
+from storage.writer_process import WriterProcess
 
 _ROWS_AT_ONCE = 1_000
 
 T = TypeVar("T")
 
-Row: TypeAlias = tuple[str | int | None, ...]
 _Found: TypeAlias = tuple[LogPosition, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class _Rows:
-    """What one `append` adds."""
-
-    statement: str
-    rows: tuple[Row, ...]
-
-
-class _LogWriter:
-    """Commits batches of appends to this worker's file; used by one thread."""
-
-    def __init__(self, file: SqliteFile, *, busy_timeout_s: float) -> None:
-        self._path = file.path
-        self._link = Link(file, no_preparation, timeout_s=busy_timeout_s)
-
-    def commit(self, jobs: Sequence[_Rows]) -> Sequence[None]:
-        """Commit all of the appends. Raises: StoreUnavailable."""
-        rows: dict[str, list[Row]] = {}
-        for job in jobs:
-            rows.setdefault(job.statement, []).extend(job.rows)
-        try:
-            self._link.run(lambda connection: _write(connection, rows))
-        except (sqlite3.Error, OSError) as error:
-            raise unavailable(self._path, error) from error
-        return [None] * len(jobs)
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._link.close()
-
-
-@dataclass(frozen=True, slots=True)
 class _Running:
-    writer: _LogWriter
-    commits: GroupCommit[_Rows, None]
+    commits: LogCommits
     threads: ThreadPoolExecutor
+
+    async def append(self, statement: str, rows: Sequence[Row], size: int) -> None:
+        """Return when the rows are durable. Raises: StoreUnavailable."""
+        outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def settle(error: StoreUnavailable | None) -> None:
+            if outcome.done():
+                return
+            if error is None:
+                outcome.set_result(None)
+            else:
+                outcome.set_exception(error)
+
+        self.commits.add(statement, rows, size, settle)
+        await outcome
 
 
 class SqliteLog:
@@ -113,12 +101,13 @@ class SqliteLog:
             self._declared = declared
             if self._running is not None:
                 return
-            writer = _LogWriter(self._file, busy_timeout_s=self._busy_timeout_s)
-            self._running = _Running(
-                writer=writer,
-                commits=GroupCommit("sqlite-log", writer.commit, self._limits),
-                threads=ThreadPoolExecutor(self._read_threads, thread_name_prefix="sqlite-log-read"),
-            )
+            commits = LogCommits(self._start_writer, self._limits)
+            try:
+                await commits.open()
+            except OSError as error:
+                raise StoreUnavailable(f"the process that writes the log cannot be started: {error}") from error
+            threads = ThreadPoolExecutor(self._read_threads, thread_name_prefix="sqlite-log-read")
+            self._running = _Running(commits, threads)
 
     async def close(self) -> None:
         """Commit what was accepted, let running reads end, let go of the files."""
@@ -127,24 +116,36 @@ class SqliteLog:
             if running is not None:
                 await running.commits.close()
                 await asyncio.to_thread(running.threads.shutdown)
-                running.writer.close()
                 while self._pools:
                     self._pools.popitem()[1].close()
 
     async def ping(self) -> None:
         """Prove that the log can be written, by writing. Raises: StoreUnavailable."""
-        await self.running().commits.submit(_Rows(PROBE, ((),)), 0)
+        await self.running().append(PROBE, (((), ()),), 0)
 
     def for_tenant(self, tenant: str, kind: LogKind) -> "SqliteTenantLog":
         """The log of one tenant."""
         check_text("tenant", tenant)
         return SqliteTenantLog(self, tenant, kind)
 
+    def add(self, statement: str, rows: Sequence[Row], size: int, done: Done) -> None:
+        """Commit the rows and tell `done`, perhaps before returning."""
+        if self._running is None:
+            done(self._not_open())
+        else:
+            self._running.commits.add(statement, rows, size, done)
+
     def running(self) -> _Running:
         """What serves. Raises: StoreUnavailable when the store is closed."""
         if self._running is None:
-            raise StoreUnavailable(f"{self._file.path}: the log is not open")
+            raise self._not_open()
         return self._running
+
+    def _not_open(self) -> StoreUnavailable:
+        return StoreUnavailable(f"{self._file.path}: the log is not open")
+
+    def _start_writer(self) -> WriterProcess:
+        return WriterProcess(self._file, busy_timeout_s=self._busy_timeout_s)
 
     def check_opened(self, kind: LogKind) -> None:
         """Refuse a kind that was not opened as it is declared here. Raises: ValueError."""
@@ -201,7 +202,21 @@ class SqliteTenantLog:
         check_entries(self._kind, entries)
         rows = tuple(self._row(entry) for entry in entries)
         if rows:
-            await running.commits.submit(_Rows(self._insert, rows), sum(len(str(row[3])) for row in rows))
+            await running.append(self._insert, rows, sum(_size(shared) for shared, _ in rows))
+
+    def writer(self, keys: Mapping[str, str | None], body: JsonObject, *, varying: str) -> EntryWriter:
+        """What appends entries that differ in instant and `varying` alone. Raises: ValueError as `check_shared`."""
+        self._store.check_opened(self._kind)
+        check_shared(self._kind, keys, varying)
+        add, statement = self._store.add, insert_sql(self._kind, varying=varying)
+        shared = (self._tenant, "", render_body(body), *(keys[key] for key in self._kind.keys if key != varying))
+        size = _size(shared)
+
+        def write(at_ms: int, value: str, done: Done) -> None:
+            check_text(varying, value)
+            add(statement, ((shared, (at_ms, value)),), size, done)
+
+        return write
 
     async def find(self, query: LogQuery) -> LogPage:
         """One page of matching entries. Raises: InvalidCursor; ValueError as `check_log_query`."""
@@ -212,11 +227,11 @@ class SqliteTenantLog:
             after = parse_log_cursor(self._tenant, self._kind.name, query.ascending, query.cursor)
         return await asyncio.get_running_loop().run_in_executor(running.threads, self._find, query, after)
 
-    async def delete_before(self, at_ms: int) -> int:
+    async def delete_before(self, at_ms: int, *, most: int | None = None) -> int:
         """Remove entries older than `at_ms` from every worker's file; returns how many. Raises: StoreUnavailable."""
         running = self._ready()
         check_value("at_ms", at_ms)
-        return await asyncio.get_running_loop().run_in_executor(running.threads, self._delete_before, at_ms)
+        return await asyncio.get_running_loop().run_in_executor(running.threads, self._delete_before, at_ms, most)
 
     def _ready(self) -> _Running:
         running = self._store.running()
@@ -225,7 +240,7 @@ class SqliteTenantLog:
 
     def _row(self, entry: LogEntry) -> Row:
         keys = (entry.keys[key] for key in self._kind.keys)
-        return (self._tenant, entry.at_ms, entry.id, render_body(entry.body), *keys)
+        return (self._tenant, entry.id, render_body(entry.body), *keys), (entry.at_ms,)
 
     def _find(self, query: LogQuery, after: LogPosition | None) -> LogPage:
         def read(connection: sqlite3.Connection, worker: int) -> list[_Found]:
@@ -245,17 +260,22 @@ class SqliteTenantLog:
         at_ms, _, entry_id, text, *keys = row
         return LogEntry(entry_id, at_ms, dict(zip(self._kind.keys, keys, strict=True)), parse_body(text))
 
-    def _delete_before(self, at_ms: int) -> int:
-        sql = delete_sql(self._tenant, self._kind, at_ms, _ROWS_AT_ONCE)
+    def _delete_before(self, at_ms: int, most: int | None) -> int:
+        left = sys.maxsize if most is None else most
 
-        def delete(connection: sqlite3.Connection, _worker: int) -> int:
+        def delete(connection: sqlite3.Connection, _worker: int) -> None:
+            nonlocal left
             # A little at a time, so that appends never wait long for the lock.
-            deleted = 0
-            while rows := connection.execute(sql.text, sql.values).rowcount:
-                deleted += rows
-            return deleted
+            while left:
+                sql = delete_sql(self._tenant, self._kind, at_ms, min(left, _ROWS_AT_ONCE))
+                deleted = connection.execute(sql.text, sql.values).rowcount
+                left -= deleted
+                if not deleted:
+                    return
 
-        return sum(self._store.in_every_file(delete))
+        before = left
+        self._store.in_every_file(delete)
+        return before - left
 
 
 def log_path(database: Path, worker: int) -> Path:
@@ -275,8 +295,6 @@ def _given_worker(work: Callable[[sqlite3.Connection, int], T], worker: int, con
     return work(connection, worker)
 
 
-def _write(connection: sqlite3.Connection, rows: dict[str, list[Row]]) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    for statement, values in rows.items():
-        connection.executemany(statement, values)
-    connection.execute("COMMIT")
+def _size(shared: Values) -> int:
+    """About how much room a row takes while it waits: its body above all."""
+    return sum(len(value) for value in shared if isinstance(value, str))

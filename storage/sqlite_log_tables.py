@@ -14,8 +14,11 @@ from storage.paging import LogPosition
 from storage.sqlite_query import Sql, any_of, joined, one_of
 from storage.sqlite_schema import quoted
 
-LOG_LAYOUT = 1
-"""Version of the arrangement below; a change that older programs cannot read counts it up."""
+LOG_LAYOUT = 2
+"""Version of the arrangement below; a change that older programs cannot read counts it up.
+
+1: the body of a transaction was all of it. 2: it has what no key holds. Entries of both are read.
+"""
 
 _MOST_WALKS = 50
 _LAST_SEQUENCE = 2**63 - 1
@@ -34,10 +37,11 @@ def table(kind: LogKind) -> str:
     return quoted("log", kind.name)
 
 
-def insert_sql(kind: LogKind) -> str:
-    """Add an entry: tenant, instant, id, body, then the keys."""
-    columns = ", ".join(["tenant", "at_ms", "id", "body", *(_column(key) for key in kind.keys)])
-    return f"INSERT INTO {table(kind)} ({columns}) VALUES ({', '.join('?' * (4 + len(kind.keys)))})"  # noqa: S608
+def insert_sql(kind: LogKind, *, varying: str = "") -> str:
+    """Add an entry: tenant, id, body, the keys but for `varying`, the instant, then `varying` where one is named."""
+    shared = [_column(key) for key in kind.keys if key != varying]
+    columns = ["tenant", "id", "body", *shared, "at_ms", *([_column(varying)] if varying else [])]
+    return f"INSERT INTO {table(kind)} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608
 
 
 def page_sql(tenant: str, kind: LogKind, query: LogQuery, after: LogPosition | None, worker: int) -> Sql:

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from storage.sqlite_connection import Link, LinkPool, SqliteFile, primary_code, unavailable
+from storage.sqlite_connection import Link, LinkPool, SqliteFile, unavailable
+from storage.sqlite_open import primary_code
 
 STEPS_ON_LOOP = 10_000
 """Less than a millisecond."""
@@ -29,6 +30,7 @@ class Readers:
         self._path = file.path
         self._prepare = prepare
         self._steps = 0
+        self._connections = 0
         self._on_loop = Link(file, self._prepare_on_loop, timeout_s=0, read_only=True)
         self._pool = LinkPool(lambda: Link(file, prepare, read_only=True))
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="sqlite-read")
@@ -46,6 +48,15 @@ class Readers:
         except (sqlite3.Error, OSError) as error:
             raise unavailable(self._path, error) from error
 
+    def version(self) -> str:
+        """Text that differs once anybody wrote to the file, or the file is another one. Raises: StoreUnavailable."""
+        try:
+            number = self._on_loop.run(lambda connection: connection.execute("PRAGMA data_version").fetchone()[0])
+        except (sqlite3.Error, OSError) as error:
+            raise unavailable(self._path, error) from error
+        # The number means something to the connection that gave it, and nothing to the next.
+        return f"{self._connections}.{number}"
+
     def close(self) -> None:
         """Wait for the reads that run, then let go; blocks."""
         self._threads.shutdown()
@@ -53,6 +64,7 @@ class Readers:
         self._on_loop.close()
 
     def _prepare_on_loop(self, connection: sqlite3.Connection) -> None:
+        self._connections += 1
         self._prepare(connection)
         connection.set_progress_handler(self._used_up, _CHECK_EVERY)
 

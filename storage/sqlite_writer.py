@@ -12,7 +12,8 @@ from typing import TypeAlias
 from storage.body import parse_body
 from storage.documents import Revision
 from storage.errors import Conflict, StoreError, StoreUnavailable
-from storage.sqlite_connection import PROBE, Link, SqliteFile, unavailable
+from storage.sqlite_connection import Link, SqliteFile, unavailable
+from storage.sqlite_open import PROBE
 from storage.sqlite_schema import Elements, SqlValue, Table, delete_elements, insert_elements, load_catalogue
 
 _FIRST_ANALYSIS_AFTER = 100

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 from pydantic import Field
 
 from certs.identity import SubjectRule
-from certs.trust import RevocationMode
+from certs.revocation import RevocationMode
 from config.models.fields import CrlSource, FilePath, GroupId, PeerAddressField, PeerIdField, Seconds, SubjectField
 from config.models.section import Section
 
@@ -31,6 +31,10 @@ class RevocationSettings(Section):
     )
     crl: tuple[CrlSource, ...] = Field(
         default=(), description="CRLs, one per issuer: files (PEM or DER) or http(s) URLs."
+    )
+    refresh_seconds: Seconds = Field(
+        default=300,
+        description="CRLs behind URLs are asked for again, and open connections checked again, at least this often.",
     )
 
 

@@ -11,7 +11,7 @@ from ipaddress import IPv6Address
 from typing import NewType
 
 from gateway.errors import quoted
-from gateway.fsc.uuid7 import parse_uuid, parse_uuid7
+from gateway.fsc.uuid7 import is_uuid7, parse_uuid, parse_uuid7
 
 GroupId = NewType("GroupId", str)
 ServiceName = NewType("ServiceName", str)
@@ -99,7 +99,8 @@ def parse_grant_hash(text: str) -> GrantHash:
 def parse_transaction_id(text: str, form: TransactionIdForm = TransactionIdForm.UUID7) -> TransactionId:
     """Read a transaction id in the form that the Group prescribes."""
     if form is TransactionIdForm.UUID7:
-        parse_uuid7(text)
+        if not is_uuid7(text):
+            parse_uuid7(text)
     elif form is TransactionIdForm.UUID:
         parse_uuid(text)
     elif not (0 < len(text) <= MAX_TRANSACTION_ID_LENGTH and text.isascii() and text.isprintable()):

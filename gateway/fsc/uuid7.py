@@ -10,6 +10,7 @@ RANDOM_BYTES = 10
 """How many random bytes one UUIDv7 takes."""
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
+_UUID7 = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-7[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}", re.ASCII)
 _MILLISECONDS_BITS = 48
 _VERSION = 7
 _RFC_VARIANT = 0b10
@@ -23,6 +24,11 @@ def parse_uuid(text: str) -> UUID:
     if not _UUID.fullmatch(text):
         raise ValueError("is not a UUID of the form xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx")
     return UUID(text)
+
+
+def is_uuid7(text: str) -> bool:
+    """Whether `parse_uuid7` would take it, which costs more: every request is asked."""
+    return _UUID7.fullmatch(text) is not None
 
 
 def parse_uuid7(text: str) -> UUID:

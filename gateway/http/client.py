@@ -9,11 +9,13 @@ import errno
 import os
 import socket
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import aiohttp
 
+from certs.custody import KeyPair
 from certs.errors import CertsError
 from certs.identity import PeerId
 from gateway.http.resolver import LocalhostResolver
@@ -36,7 +38,11 @@ class PeerAnswer:
     body: bytes
 
 
-ContextFor = Callable[[PeerId], ssl.SSLContext]
+class ContextFor(Protocol):
+    """Makes or finds the TLS context of one tenant for calls to one Peer."""
+
+    def __call__(self, peer_id: PeerId, pair: KeyPair | None = None) -> ssl.SSLContext:
+        """The context that calls `peer_id` and nobody else with `pair`; None: with the pair that signs now."""
 
 
 def new_session(*, connect_timeout_s: float, read_timeout_s: float) -> aiohttp.ClientSession:
@@ -75,13 +81,17 @@ class PeerClient:
         *,
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
+        pair: KeyPair | None = None,
     ) -> PeerAnswer:
-        """One request to `peer_id` at `url`, whatever its status. Raises: PeerUnreachable."""
+        """One request to `peer_id` at `url` with `pair` (None: the one that signs now), whatever its status.
+
+        Raises: PeerUnreachable.
+        """
         try:
             async with (
                 asyncio.timeout(self._timeout_s),
                 self._session.request(
-                    method, url, headers=headers, data=body, ssl=self._context_for(peer_id), allow_redirects=False
+                    method, url, headers=headers, data=body, ssl=self._context_for(peer_id, pair), allow_redirects=False
                 ) as answer,
             ):
                 read = await answer.content.read(self._max_body_bytes + 1)

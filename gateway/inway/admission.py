@@ -5,7 +5,6 @@ the log (step 3) and the relay (step 4) follow in `handler`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from certs.identity import PeerCertificate
 from gateway.errors import AccessTokenInvalid, InvalidLogRecordId, MissingLogRecordId
@@ -20,42 +19,46 @@ from gateway.fsc.token import (
     parse_token,
     verify_signature_of_token,
 )
+from gateway.state.contracts import ContractRecord
 from gateway.state.local_peer import LocalPeer
 
 MAX_AUTHORIZATION_LENGTH = 1_500_000
 """Of `Fsc-Authorization`, in characters: a token carries the properties of its Grant, of up to 1 MB."""
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """A request that may pass once it is logged."""
-
-    authorization: Authorization
-    transaction_id: TransactionId
-
-
 def admit(
-    peer: LocalPeer,
-    certificate: PeerCertificate,
-    *,
-    authorization: Sequence[str],
-    transaction_id: Sequence[str],
-    now: int,
-) -> Admission:
-    """Decide on a request by its `Fsc-Authorization` and `Fsc-Transaction-Id` values, in the order of FSC.md 7.1.
+    peer: LocalPeer, certificate: PeerCertificate, *, authorization: Sequence[bytes], now: int
+) -> tuple[Authorization, ContractRecord]:
+    """Decide on a request by its `Fsc-Authorization` values, in the order of FSC.md 7.1.
 
+    Shape: what authorizes it, and the Contract behind that, which is valid at `now`.
     Raises: AccessTokenMissing, AccessTokenInvalid, AccessTokenExpired, WrongGroupIdInToken, ServiceNotFound,
-    MissingLogRecordId, InvalidLogRecordId.
+    StoreUnavailable.
     """
     if len(authorization) > 1:
         raise AccessTokenInvalid("Fsc-Authorization is given more than once")
     if authorization and len(authorization[0]) > MAX_AUTHORIZATION_LENGTH:
         raise AccessTokenInvalid(f"Fsc-Authorization is longer than {MAX_AUTHORIZATION_LENGTH} characters")
-    signed = signed_claims(peer, parse_token(authorization[0] if authorization else None))
+    value = authorization[0].decode("ascii", "replace") if authorization else None
+    signed = signed_claims(peer, parse_token(value))
+    contract = peer.contracts.valid_by_grant(signed.grant_hash, now)
     authorized = authorize(
-        signed, peer=certificate, inway=inway_identity(peer), grant=valid_grant(peer, signed, now), now=now
+        signed, peer=certificate, inway=inway_identity(peer), grant=_grant_of(contract, signed), now=now
     )
-    return Admission(authorized, _transaction_id(transaction_id))
+    assert contract is not None
+    return authorized, contract
+
+
+def transaction_id_of(values: Sequence[bytes]) -> TransactionId:
+    """The transaction id of a request. Raises: MissingLogRecordId, InvalidLogRecordId."""
+    if not values:
+        raise MissingLogRecordId("Fsc-Transaction-Id is missing: the Outway sends it")
+    if len(values) > 1:
+        raise InvalidLogRecordId("Fsc-Transaction-Id is given more than once")
+    try:
+        return parse_transaction_id(values[0].decode("ascii", "replace"))
+    except ValueError as error:
+        raise InvalidLogRecordId(f"Fsc-Transaction-Id {error}") from error
 
 
 def signed_claims(peer: LocalPeer, token: UnverifiedToken) -> SignedClaims:
@@ -73,17 +76,9 @@ def inway_identity(peer: LocalPeer) -> InwayIdentity:
 
 def valid_grant(peer: LocalPeer, claims: SignedClaims, now: int) -> ConnectionGrant | None:
     """The Grant a token was issued for, when its Contract is valid at this instant: this is where revocation bites."""
-    record = peer.contracts.valid_by_grant(claims.grant_hash, now)
-    grant = None if record is None else record.grant(claims.grant_hash)
+    return _grant_of(peer.contracts.valid_by_grant(claims.grant_hash, now), claims)
+
+
+def _grant_of(contract: ContractRecord | None, claims: SignedClaims) -> ConnectionGrant | None:
+    grant = None if contract is None else contract.grant(claims.grant_hash)
     return grant if isinstance(grant, ConnectionGrant) else None
-
-
-def _transaction_id(values: Sequence[str]) -> TransactionId:
-    if not values:
-        raise MissingLogRecordId("Fsc-Transaction-Id is missing: the Outway sends it")
-    if len(values) > 1:
-        raise InvalidLogRecordId("Fsc-Transaction-Id is given more than once")
-    try:
-        return parse_transaction_id(values[0])
-    except ValueError as error:
-        raise InvalidLogRecordId(f"Fsc-Transaction-Id {error}") from error

@@ -30,6 +30,7 @@ from gateway.fsc.uuid7 import RANDOM_BYTES, make_uuid7
 from gateway.manager.acceptance import Decision, decide
 from gateway.manager.keys import signing_certificate
 from gateway.manager.versions import differences_told, profile_for
+from gateway.state.changes import Change, Topic
 from gateway.state.contract_store import IvInUse
 from gateway.state.contracts import ContractRecord, DeliveryAction
 from gateway.state.local_peer import LocalPeer
@@ -116,8 +117,10 @@ async def consider(peer: LocalPeer, content_hash: ContentHash) -> Decision:
     if record is None:
         return Decision.none("no such contract")
     decision = decide(record, peer.tenant, now=peer.clock.now(), answer_to=peer.policy.to)
-    if decision.question is not None:
+    if decision.question is not None and peer.is_looked_after:
         peer.policy.ask(decision.question)
+    elif decision.question is not None:
+        peer.tell(Change(Topic.UNDECIDED, content_hash))
     if decision.kind is not None:
         _tell(peer, content_hash, decision)
         try:

@@ -120,6 +120,7 @@ async def diagnose(peer: LocalPeer, other: PeerId | None, *, call: str | None = 
     if not await examination.judge("certificate", "ours", lambda: probes.own_certificate(peer)):
         examination.skip("without a certificate of ours nothing works", other or "the Directories", "everything else")
         return tuple(examination.steps)
+    await examination.judge("revocation", "ours", lambda: probes.revocation_known(peer))
     await examination.judge("jwks", "ours", lambda: probes.own_keys(peer))
     await _own_listeners(peer, examination)
     directories = peer.tenant.group.directories

@@ -14,6 +14,7 @@ from email.utils import parsedate_to_datetime
 
 from certs.errors import CertsError
 from certs.identity import PeerCertificate, PeerId, describe
+from certs.revocation import CrlState, RevocationMode
 from certs.tls import peer_of
 from gateway.errors import InvalidRequest, quoted
 from gateway.fsc.grants import ConnectionGrant
@@ -54,6 +55,9 @@ class Place:
     ip: str = ""
 
 
+_UNUSABLE = frozenset({CrlState.STALE, CrlState.MISSING})
+
+
 def place_of(peer_id: PeerId, address: ManagerAddress | InwayAddress) -> Place:
     """The place that an address of a Peer names."""
     return Place(peer_id, *host_and_port(address))
@@ -79,6 +83,16 @@ def own_certificate(peer: LocalPeer) -> str:
                 f"it does not hold the DNS name {host}", "have it issued with the names of both addresses"
             )
     return f"{_until(pair.not_after, now)}, public key thumbprint {pair.public_key_thumbprint}"
+
+
+def revocation_known(peer: LocalPeer) -> str:
+    """How far it is known which certificates were revoked; in hard mode no Peer gets through without."""
+    trust, now = peer.tenant.group.trust, peer.clock.now()
+    lacking = [one for one in trust.revocation_status(now) if one.state is not CrlState.CURRENT]
+    seen = "; ".join(f"the CRL of {one.issuer} is {one.state}" for one in lacking)
+    if trust.revocation.mode is RevocationMode.HARD and any(one.state in _UNUSABLE for one in lacking):
+        raise ProbeFailed(seen, "see what each source of group.revocation.crl gives: GET /admin/v1/revocation")
+    return f"{trust.revocation.mode}: {seen or 'nothing is lacking'}"
 
 
 async def resolved(place: Place) -> tuple[Place, str]:
@@ -191,7 +205,7 @@ async def keys_fetched(peer: LocalPeer, other: PeerId, address: ManagerAddress) 
 async def token_given(peer: LocalPeer, grant: ConnectionGrant, grant_hash: GrantHash) -> tuple[OutwayToken, str]:
     """That the Manager gives an access token for this Grant. Raises: TokenRequestFailed."""
     try:
-        token = await obtain_token(peer, grant, grant_hash)
+        token = await obtain_token(peer, grant, grant_hash, peer.signing_pair())
     except TokenRefused as error:
         raise ProbeFailed(error.message, token_remedy(error.error)) from error
     return token, f"for the Inway at {token.inway}, for {token.claims.expires_at - peer.clock.now()} s"

@@ -14,6 +14,7 @@ from gateway.manager.pdp import PolicyWorker
 from gateway.manager.repair import Repairer
 from gateway.manager.resigning import Resigner
 from gateway.manager.versions import VersionKeeper
+from gateway.state.changes import Change, Topic
 from gateway.state.local_peer import LocalPeer
 from storage.errors import StoreError
 
@@ -49,8 +50,12 @@ class Upkeep:
     async def heard_from(self, other: PeerId) -> None:
         """`other` has just told us where it is: bring what we owe it, ask what it owes us, look again at the rest.
 
-        Who says so all the time waits, like everybody, until that is due.
+        Who says so all the time waits, like everybody, until that is due. Where the work is done in another process,
+        that one is told.
         """
+        if not self._peer.is_looked_after:
+            self._peer.tell(Change(Topic.ANNOUNCED, other))
+            return
         if not self._heard.take(other, at=asyncio.get_running_loop().time()):
             return
         await self.delivery.hasten(other)

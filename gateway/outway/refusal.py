@@ -81,7 +81,7 @@ def _contract_is_meant(record: ContractRecord, choices: Choices) -> str:
     ours = [
         f"{grant_hash} ({_service(grant)})"
         for grant, grant_hash in zip(record.content.grants, record.grant_hashes, strict=True)
-        if isinstance(grant, ConnectionGrant) and choices.outway.is_meant_by(grant)
+        if isinstance(grant, ConnectionGrant) and choices.meant_by(grant) is not None
     ]
     said = "Fsc-Grant-Hash has the hash of a contract, not of a grant"
     if not ours:
@@ -97,7 +97,7 @@ def _other_outway(grant: ConnectionGrant, choices: Choices) -> str:
         case PublicKeyIdentification(public_key_thumbprint=thumbprint):
             return (
                 f"the grant in Fsc-Grant-Hash is for the Outway with public key thumbprint {quoted(thumbprint)}, "
-                f"ours is {choices.outway.public_key_thumbprint}: "
+                f"ours is {choices.outway.pair.public_key_thumbprint}: "
                 "agree on a new contract, or serve with the earlier key again"
             )
         case DomainNameIdentification(domain_name=name):
@@ -110,7 +110,7 @@ def _other_outway(grant: ConnectionGrant, choices: Choices) -> str:
 
 def _why_no_service(text: str, choices: Choices) -> str:
     provider, service_name = parse_service(text)
-    held = choices.contracts.connections.of(choices.outway.peer_id, provider, service_name)
+    held = choices.held(provider, service_name)
     return _why_not_yet(
         (one for one in held if is_plain(one.grant)),
         choices,
@@ -123,7 +123,7 @@ def _why_no_host(host: str | None, choices: Choices) -> str:
     if connection is None:
         return "the request selects no connection"
     provider, service_name = connection.service.peer_id, connection.service.name
-    held = choices.contracts.connections.of(choices.outway.peer_id, provider, service_name)
+    held = choices.held(provider, service_name)
     fitting = (one for one in held if is_by_key(one.grant) and serves(one.grant, connection))
     why = _why_not_yet(fitting, choices, otherwise="")
     said = f"connection {connection.name} has no valid contract yet: see `klantenregister contracts list`"
@@ -135,7 +135,7 @@ def _why_not_yet(held: Iterator[HeldConnection], choices: Choices, *, otherwise:
     newest = next(held, None)
     if newest is None:
         return otherwise
-    if not choices.outway.is_meant_by(newest.grant):
+    if choices.meant_by(newest.grant) is None:
         return "the newest contract for it is for an Outway with another key"
     return f"the newest contract for it {standing(newest.record, now=choices.now)}"
 
@@ -148,7 +148,7 @@ def _our_hashes(choices: Choices) -> Iterator[str]:
     """The hashes that an application of ours may have meant: of every living connection of our Outway."""
     compared = 0
     for provider, service_name in choices.contracts.connections.services_of(choices.outway.peer_id):
-        for held in choices.contracts.connections.of(choices.outway.peer_id, provider, service_name):
+        for held in choices.held(provider, service_name):
             yield held.grant_hash
             compared += 1
             if compared == _MAX_COMPARED:
@@ -159,7 +159,7 @@ def _by_name(choices: Choices) -> Iterator[str]:
     """What a Host name or `Fsc-Service` could select: declared connections, then Services that we may use."""
     yield from (connection.name for connection in choices.declared)
     for provider, service_name in choices.contracts.connections.services_of(choices.outway.peer_id):
-        if any(is_plain(held.grant) for held in choices.usable(provider, service_name)):
+        if any(is_plain(held.grant) for held, _ in choices.usable(provider, service_name)):
             yield f"{provider}/{service_name}"
 
 
@@ -168,7 +168,7 @@ def _with_hashes(choices: Choices) -> Iterator[str]:
     yield from (connection.name for connection in choices.declared)
     for provider, service_name in choices.contracts.connections.services_of(choices.outway.peer_id):
         shown: set[str] = set()
-        for held in choices.usable(provider, service_name):
+        for held, _ in choices.usable(provider, service_name):
             what = _service(held.grant)
             if what not in shown:
                 shown.add(what)

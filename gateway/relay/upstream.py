@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.fsc.token import Authorization
-from gateway.relay.headers import Headers
+from gateway.relay.fields import Headers
 
 
 class UpstreamFailed(Exception):

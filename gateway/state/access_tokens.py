@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
+from certs.custody import KeyPair
 from gateway.errors import InvalidRequest, TokenRequestFailed, quoted
 from gateway.fsc.grants import ConnectionGrant
 from gateway.fsc.hashes import grant_aliases
@@ -40,20 +41,20 @@ class TokenRefused(TokenRequestFailed):
         self.error = error
 
 
-async def obtain_token(peer: LocalPeer, grant: ConnectionGrant, grant_hash: GrantHash) -> OutwayToken:
-    """A token for our Outway with its present certificate. Raises: TokenRequestFailed, NoValidCertificate, StoreError.
+async def obtain_token(peer: LocalPeer, grant: ConnectionGrant, grant_hash: GrantHash, pair: KeyPair) -> OutwayToken:
+    """A token for our Outway with the certificate of `pair`, asked for with it. Raises: TokenRequestFailed, StoreError.
 
     A Manager that does not know the hash is asked by the other hashes of the Grant: it may know another profile only.
     Of what the Manager says, `error` and `error_description` are repeated, as printable text of limited length.
     """
     try:
-        return await _obtain(peer, grant, grant_hash)
+        return await _obtain(peer, grant, grant_hash, pair)
     except TokenRefused as refused:
         if refused.error != OAuthErrorCode.INVALID_SCOPE:
             raise
         for alias in _aliases(peer, grant_hash):
             with suppress(TokenRefused):
-                return await _obtain(peer, grant, alias)
+                return await _obtain(peer, grant, alias, pair)
         raise
 
 
@@ -64,17 +65,18 @@ def _aliases(peer: LocalPeer, grant_hash: GrantHash) -> list[GrantHash]:
     return sorted(alias for one in every if grant_hash in one for alias in one - {grant_hash})
 
 
-async def _obtain(peer: LocalPeer, grant: ConnectionGrant, grant_hash: GrantHash) -> OutwayToken:
+async def _obtain(peer: LocalPeer, grant: ConnectionGrant, grant_hash: GrantHash, pair: KeyPair) -> OutwayToken:
     provider, group = grant.service_peer_id, peer.tenant.group
-    thumbprint = peer.signing_pair().thumbprint
     form = {"grant_type": "client_credentials", "scope": grant_hash, "client_id": peer.peer_id}
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     try:
-        answer = await call_manager(peer, provider, "POST", "/v1/token", headers=headers, body=urlencode(form).encode())
+        answer = await call_manager(
+            peer, provider, "POST", "/v1/token", headers=headers, body=urlencode(form).encode(), pair=pair
+        )
     except PeerUnreachable as error:
         raise TokenRequestFailed(f"the Manager of peer {provider} gave no access token: {error}") from error
     text = _access_token(answer, provider)
-    expected = ExpectedToken(grant, grant_hash, group.id, thumbprint)
+    expected = ExpectedToken(grant, grant_hash, group.id, pair.thumbprint)
     claims, inway = inspect_token(text, expected, now=peer.clock.now(), allow_any_port=group.allow_any_port)
     check_inway_address(inway, local_allowed=group.allow_any_port or is_on_this_machine(peer.tenant.inway_address))
     return OutwayToken(text, claims, inway)

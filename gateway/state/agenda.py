@@ -47,6 +47,12 @@ class Agenda:
         """Those with a delivery that is due only after `at`."""
         return [one for one, record in self._owing.items() if any(owed.next_at > at for owed in record.deliveries)]
 
+    def owed(self) -> tuple[int, int, int | None]:
+        """How many deliveries, how many of them tried in vain, and when the oldest of their Contracts was made."""
+        deliveries = [delivery for record in self._owing.values() for delivery in record.deliveries]
+        oldest = min((record.content.created_at for record in self._owing.values()), default=None)
+        return len(deliveries), sum(delivery.attempts > 0 for delivery in deliveries), oldest
+
     def next_at(self) -> int | None:
         """When to look again at the latest; None when nothing is owed. What is due already has been taken."""
         return self._times[0][0] if self._times else None

@@ -5,30 +5,31 @@ write updates it before the writer is told that it succeeded, so a revocation bi
 
 A write may succeed and nobody hear of it: its writer is cancelled, or the store falls silent in between. So whatever is
 read from the documents brings the view up to date, unless the view learned something while it was being read.
+
+Other processes may write the same Contracts. Each write is told to them (`changes`), and what they tell is read afresh
+(`refresh`); what nobody told is found by its instant of writing (`catch_up`). When the view heard of a Contract while
+it was being written here, that is read again: the outcome of two writers is what the store has.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from certs.identity import PeerId
-from gateway.fsc.grants import Grant
 from gateway.fsc.hashes import grant_aliases
 from gateway.fsc.names import ContentHash, GrantHash
 from gateway.fsc.state import ContractState
 from gateway.state.agenda import Agenda
-from gateway.state.connection_index import ConnectionIndex
+from gateway.state.changes import Change, Tell, Topic, tell_nobody
+from gateway.state.contract_view import ContractView
 from gateway.state.contracts import ContractRecord
-from gateway.state.party_index import PartyIndex
-from gateway.state.proposal_index import ProposalIndex
-from gateway.state.publication_index import PublicationIndex
-from gateway.state.subject_index import SubjectIndex
 from storage.documents import AnyElement, Collection, Document, Documents, Eq, Put, Query, Range, Revision, Sort
 from storage.errors import Conflict, StoreUnavailable
 
 CONTRACTS = Collection(
     "contracts",
-    fields=("created_at", "not_after", "owed_at", "made_for"),
+    fields=("created_at", "not_after", "owed_at", "made_for", "changed_at"),
     array_fields=("content_hashes", "grant_hashes", "grant_types", "peer_ids"),
 )
 CONTRACT_IVS = Collection("contract_ivs")
@@ -38,101 +39,51 @@ ENDED_KEPT_S = 86_400
 """A Contract that has ended is known this long: a clock that was ahead may go back."""
 
 _PAGE = 500
+_AT_A_TIME = 50
+"""Contracts that are looked at before others have a turn."""
 _OWING = Range("owed_at", gte=0)
 _ATTEMPTS = 8
+_MAX_OVER = 10_000
 
 
 class IvInUse(Exception):
     """Another Contract already has this `iv` (FSC Core: it is unique at a Manager)."""
 
 
-class ContractView:
-    """Every Contract that is not over, by content hash and by Grant hash under every allowed profile."""
+class _Look:
+    """A read or write of one Contract under way; overtaken when the view learned of that Contract meanwhile."""
+
+    __slots__ = ("is_overtaken",)
 
     def __init__(self) -> None:
-        self._contracts: dict[ContentHash, ContractRecord] = {}
-        self._by_grant: dict[str, ContractRecord] = {}
-        self.connections = ConnectionIndex()
-        self.parties = PartyIndex()
-        self.proposals = ProposalIndex()
-        self.publications = PublicationIndex()
-        self.subjects = SubjectIndex()
-
-    def put(self, record: ContractRecord, now: int) -> bool:
-        """Know `record` from here on, or forget it when it is rejected, revoked or expired; tells which."""
-        self._forget(record.content_hash)
-        if record.state(now) not in (ContractState.PROPOSED, ContractState.VALID):
-            return False
-        self._contracts[record.content_hash] = record
-        for grant_hash in record.all_grant_hashes:
-            self._by_grant[grant_hash] = record
-        self.connections.add(record)
-        self.parties.add(record)
-        self.proposals.add(record)
-        self.publications.add(record)
-        self.subjects.add(record)
-        return True
-
-    def drop_ended(self, before: int) -> list[ContentHash]:
-        """Forget what ended before this instant; tells what that was."""
-        ended = [one.content_hash for one in self._contracts.values() if one.content.not_after < before]
-        for content_hash in ended:
-            self._forget(content_hash)
-        return ended
-
-    def by_grant(self, grant_hash: str) -> ContractRecord | None:
-        """The Contract that holds this Grant, when it is not over as far as we were told."""
-        return self._by_grant.get(grant_hash)
-
-    def get(self, content_hash: ContentHash) -> ContractRecord | None:
-        """The Contract, when it is not over as far as we were told."""
-        return self._contracts.get(content_hash)
-
-    def valid(self, now: int) -> list[ContractRecord]:
-        """Those valid at `now`, newest first."""
-        valid = (one for one in self._contracts.values() if one.state(now) is ContractState.VALID)
-        return sorted(valid, key=lambda one: (one.content.created_at, one.content_hash), reverse=True)
-
-    def alive(self) -> list[ContractRecord]:
-        """Every one of them: proposed or valid as far as we were told, in no order."""
-        return list(self._contracts.values())
-
-    def waiting_for(self, peer_id: PeerId) -> list[ContractRecord]:
-        """Those that `peer_id` has not signed in any way."""
-        return [self._contracts[one] for one in self.parties.unsigned_by(peer_id)]
-
-    def concerning(self, grants: Iterable[Grant]) -> list[ContractRecord]:
-        """Those made for a declaration, and those with a Grant about the same as one of these, in no order."""
-        return [self._contracts[one] for one in self.subjects.concerning(grants)]
-
-    def _forget(self, content_hash: ContentHash) -> None:
-        known = self._contracts.pop(content_hash, None)
-        if known is not None:
-            for grant_hash in known.all_grant_hashes:
-                self._by_grant.pop(grant_hash, None)
-            self.connections.remove(known)
-            self.parties.remove(known)
-            self.proposals.remove(known)
-            self.publications.remove(known)
-            self.subjects.remove(known)
+        self.is_overtaken = False
 
 
 class ContractStore:
     """Read and write the Contracts of one tenant. Every method raises StoreUnavailable when the store cannot serve."""
 
-    def __init__(self, documents: Documents, now: Callable[[], int]) -> None:
+    def __init__(self, documents: Documents, now: Callable[[], int], tell: Tell = tell_nobody) -> None:
+        """`tell` is told of each write, for other processes."""
         self._documents = documents
         self._now = now
+        self._tell = tell
+        self._looks: dict[ContentHash, set[_Look]] = {}
+        self.is_current = True
+        """False when what others wrote could not be read for a while: the view vouches for nothing then."""
         self.view = ContractView()
         self.agenda = Agenda()
         self._revisions: dict[ContentHash, Revision] = {}
         """Of every Contract in the view: the revision of the document that it was read from or written to."""
-        self._changes = 0
+        self._over: dict[ContentHash, Revision] = {}
+        """The same of those that left it lately."""
+        self.changes = 0
         """How often the view has learned something: what was asked for before the latest may be older than the view."""
         self.owed = asyncio.Event()
         """Set whenever a delivery may have become due: the delivery worker waits for it."""
         self.turned = asyncio.Event()
         """Set whenever a Contract that was made for a declaration came into another state: it may have taken over."""
+        self.learned = asyncio.Event()
+        """Set whenever the view learned something: the Outway looks which tokens it needs now."""
 
     async def load(self) -> None:
         """Fill the view with every Contract whose validity has not ended."""
@@ -165,24 +116,20 @@ class ContractStore:
             viewed = self._viewed(content_hash)
             if viewed is not None:
                 return viewed[0]
-        before = self._changes
+        before = self.changes
         found = await self._documents.get_many(CONTRACTS, content_hashes)
         return next(iter(self._learned(found.values(), before)), None)
 
     async def create(self, record: ContractRecord) -> None:
         """Store a new Contract. Raises: Conflict when it is there already, IvInUse when another has its `iv`."""
+        iv = {"content_hash": record.content_hash}
+        puts = [self._put(record, None), Put(CONTRACT_IVS, record.content.iv.lower(), iv)]
         try:
-            written = await self._documents.put_many(
-                [
-                    Put(CONTRACTS, record.content_hash, record.to_body()),
-                    Put(CONTRACT_IVS, record.content.iv.lower(), {"content_hash": record.content_hash}),
-                ]
-            )
+            await self._write(record, puts)
         except Conflict as error:
             if await self._documents.get(CONTRACTS, record.content_hash) is not None:
                 raise
             raise IvInUse(record.content.iv) from error
-        self._wrote(record, written[0].revision)
 
     async def update(self, content_hash: str, change: Callable[[ContractRecord], ContractRecord]) -> ContractRecord:
         """Apply `change` to the record as it is now and store the result; again when somebody else was first.
@@ -197,10 +144,9 @@ class ContractStore:
             if after == before:
                 return before
             try:
-                written = await self._documents.put(CONTRACTS, before.content_hash, after.to_body(), expected=revision)
+                await self._write(after, [self._put(after, revision)])
             except Conflict:
                 continue
-            self._wrote(after, written.revision)
             if after.made_for and after.state(self._now()) is not before.state(self._now()):
                 self.turned.set()
             return after
@@ -208,7 +154,7 @@ class ContractStore:
 
     async def page(self, query: Query) -> tuple[list[ContractRecord], str]:
         """One page and the cursor of the next ("" at the end). Raises: InvalidCursor."""
-        before = self._changes
+        before = self.changes
         page = await self._documents.find(CONTRACTS, query)
         return self._learned(page.documents, before), page.next_cursor
 
@@ -250,8 +196,46 @@ class ContractStore:
         async for record in self._all(Query(where=where, limit=_PAGE)):
             yield record
 
+    async def refresh(self, content_hash: ContentHash, revision: str = "") -> None:
+        """Bring the view up to date with one Contract that another process wrote, at `revision` when that is known."""
+        if revision and self._revision_of(content_hash) == revision:
+            return
+        while True:
+            with self._looking_at(content_hash) as look:
+                found = (await self._documents.get_many(CONTRACTS, [content_hash])).values()
+            if not look.is_overtaken:
+                break
+        for document in found:
+            self._heard(document)
+
+    async def catch_up(self, since: int | None) -> None:
+        """Bring the view up to date with what was written since an instant; None: with every Contract there is."""
+        where = Range("not_after", gt=self._now()) if since is None else Range("changed_at", gte=since)
+        cursor = ""
+        while True:
+            before = self.changes
+            page = await self._documents.find(CONTRACTS, Query(where=(where,), limit=_AT_A_TIME, cursor=cursor))
+            for document in page.documents:
+                content_hash = ContentHash(document.id)
+                if self._revision_of(content_hash) == document.revision:
+                    continue
+                if self.changes == before:
+                    self._heard(document)
+                    before = self.changes
+                else:
+                    await self.refresh(content_hash)
+            cursor = page.next_cursor
+            if not cursor:
+                return
+            await asyncio.sleep(0)  # others have a turn
+
     def valid_by_grant(self, grant_hash: GrantHash | str, now: int) -> ContractRecord | None:
-        """The Contract that makes this Grant valid at `now`, from the view: no I/O."""
+        """The Contract that makes this Grant valid at `now`, from the view: no I/O.
+
+        Raises: StoreUnavailable when the view may be behind what another process wrote.
+        """
+        if not self.is_current:
+            raise StoreUnavailable("what other processes wrote cannot be read: no Contract is known to be valid")
         record = self.view.by_grant(grant_hash)
         return record if record is not None and record.state(now) is ContractState.VALID else None
 
@@ -267,7 +251,7 @@ class ContractStore:
     async def _read(self, content_hash: str) -> tuple[ContractRecord, Revision]:
         """Whichever has this hash, by any profile, with its revision. Raises: KeyError."""
         by_any = Query(where=(AnyElement("content_hashes", (content_hash,)),), limit=1)
-        before = self._changes
+        before = self.changes
         found = (await self._documents.find(CONTRACTS, by_any)).documents
         if not found:
             raise KeyError(content_hash)
@@ -279,7 +263,7 @@ class ContractStore:
 
     def _learned(self, documents: Iterable[Document], before: int) -> list[ContractRecord]:
         """The records, which the view knows from here on unless it learned anything since it was at `before`."""
-        is_latest = self._changes == before
+        is_latest = self.changes == before
         records = []
         for document in documents:
             record = ContractRecord.from_body(document.body)
@@ -288,15 +272,66 @@ class ContractStore:
             records.append(record)
         return records
 
-    def _wrote(self, record: ContractRecord, revision: Revision) -> None:
-        self._know(record, revision)
+    def _put(self, record: ContractRecord, expected: Revision | None) -> Put:
+        return Put(CONTRACTS, record.content_hash, {**record.to_body(), "changed_at": self._now()}, expected)
+
+    async def _write(self, record: ContractRecord, puts: Sequence[Put]) -> None:
+        """Write what begins with the document of `record`, tell it, and let the view know. Raises: Conflict."""
+        content_hash = record.content_hash
+        with self._looking_at(content_hash) as look:
+            try:
+                revision = (await self._documents.put_many(puts))[0].revision
+            except Conflict:
+                raise
+            except BaseException:  # also a cancellation: it may have been written all the same
+                self._tell(Change(Topic.CONTRACT, content_hash))
+                raise
+        self._tell(Change(Topic.CONTRACT, content_hash, revision))
+        if look.is_overtaken:
+            await self.refresh(content_hash)
+        else:
+            self._know(record, revision)
         if record.deliveries:
             self.owed.set()
 
+    @contextlib.contextmanager
+    def _looking_at(self, content_hash: ContentHash) -> Iterator["_Look"]:
+        """Notice whether the view learns of this Contract meanwhile."""
+        look = _Look()
+        looks = self._looks.setdefault(content_hash, set())
+        looks.add(look)
+        try:
+            yield look
+        finally:
+            looks.discard(look)
+            if not looks:
+                self._looks.pop(content_hash, None)
+
+    def _heard(self, document: Document) -> None:
+        """Know what another process wrote, and wake who waits for such a thing."""
+        record = ContractRecord.from_body(document.body)
+        before = self.view.get(record.content_hash)
+        self._know(record, document.revision)
+        if record.deliveries:
+            self.owed.set()
+        now = self._now()
+        if record.made_for and (before is None or before.state(now) is not record.state(now)):
+            self.turned.set()
+
     def _know(self, record: ContractRecord, revision: Revision) -> None:
-        self._changes += 1
+        self.changes += 1
+        for look in self._looks.get(record.content_hash, ()):
+            look.is_overtaken = True
+        self.learned.set()
         self.agenda.put(record)
         if self.view.put(record, self._now()):
             self._revisions[record.content_hash] = revision
-        else:
-            self._revisions.pop(record.content_hash, None)
+            self._over.pop(record.content_hash, None)
+            return
+        self._revisions.pop(record.content_hash, None)
+        while len(self._over) >= _MAX_OVER:
+            del self._over[next(iter(self._over))]
+        self._over[record.content_hash] = revision
+
+    def _revision_of(self, content_hash: ContentHash) -> Revision | None:
+        return self._revisions.get(content_hash) or self._over.get(content_hash)

@@ -1,17 +1,15 @@
 """One hosted Peer while the program runs: its tenant, and the state its roles share."""
 
-import ssl
-from collections.abc import Callable
-
 from certs.custody import KeyPair
 from certs.identity import PeerId
 from clock import Clock
 from gateway.fsc.contract import ParsedContract
 from gateway.fsc.hashes import ContractHashes
 from gateway.fsc.signature import SignaturePayload, SignatureType, sign_contract
-from gateway.http.client import PeerClient
+from gateway.http.client import ContextFor, PeerClient
 from gateway.http.json_client import JsonClient
 from gateway.state.announced import AnnouncedAddress
+from gateway.state.changes import Tell, tell_nobody
 from gateway.state.contract_store import ContractStore
 from gateway.state.notices import Notices
 from gateway.state.own_certificates import OwnCertificates
@@ -36,8 +34,11 @@ class LocalPeer:
         json_client: JsonClient,
         log: TransactionRecords,
         clock: Clock,
-        outgoing_context: Callable[[PeerId], ssl.SSLContext],
+        outgoing_context: ContextFor,
+        tell: Tell = tell_nobody,
+        is_looked_after: bool = True,
     ) -> None:
+        """`tell` reaches the other processes that serve it; `is_looked_after`: its background work is done here."""
         self.tenant = tenant
         self.contracts = contracts
         self.peers = peers
@@ -48,6 +49,8 @@ class LocalPeer:
         self.log = log
         self.clock = clock
         self.outgoing_context = outgoing_context
+        self.tell = tell
+        self.is_looked_after = is_looked_after
         self.policy = PolicyAnswers(clock.now)
         self.notices = Notices()
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from functools import partial
 from urllib.parse import quote
 
+from certs.custody import KeyPair
 from certs.identity import PeerId, PeerName
 from gateway.errors import InvalidRequest
 from gateway.fsc.jcs import parse_json
@@ -30,21 +31,24 @@ async def call_manager(
     *,
     headers: Mapping[str, str] | None = None,
     body: bytes | None = None,
+    pair: KeyPair | None = None,
 ) -> PeerAnswer:
     """One request to the Manager of `other`, also when it moved; it may be made twice, so it must bear that.
+
+    It is made with `pair`; None: the one that signs now.
 
     Raises: PeerUnknown; PeerUnreachable, with the reason at the address we knew; StoreUnavailable.
     """
     address = await manager_address_of(peer, other)
     try:
-        return await peer.client.call(other, method, f"{address}{path}", headers=headers, body=body)
+        return await peer.client.call(other, method, f"{address}{path}", headers=headers, body=body, pair=pair)
     except PeerUnreachable as unreachable:
         moved = await _moved_from(peer, other, address)
         if moved is None:
             raise
         name, elsewhere = moved
         try:
-            answer = await peer.client.call(other, method, f"{elsewhere}{path}", headers=headers, body=body)
+            answer = await peer.client.call(other, method, f"{elsewhere}{path}", headers=headers, body=body, pair=pair)
         except PeerUnreachable:
             raise unreachable from None
         known = await peer.peers.get(other)

@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from certs.custody import KeyPair
 from certs.thumbprint import CertificateThumbprint, certificate_thumbprint
-from storage.documents import Collection, Documents, Query, Range
+from gateway.state.changes import Change, Tell, Topic, tell_nobody
+from storage.documents import Collection, Document, Documents, Query, Range
 from storage.errors import Conflict
 
 OWN_CERTIFICATES = Collection("own_certificates", fields=("retain_until",))
@@ -38,8 +39,10 @@ class OwnCertificate:
 class OwnCertificates:
     """The certificates of one tenant: in the store, and in memory for those who verify our own signatures."""
 
-    def __init__(self, documents: Documents, *, token_ttl_s: int) -> None:
+    def __init__(self, documents: Documents, *, token_ttl_s: int, tell: Tell = tell_nobody) -> None:
+        """`tell` is told of each write, for other processes."""
         self._documents = documents
+        self._tell = tell
         self._token_ttl_s = token_ttl_s
         self._known: dict[CertificateThumbprint, OwnCertificate] = {}
 
@@ -47,17 +50,25 @@ class OwnCertificates:
         """Remember the configured certificates and read back the earlier ones that are still needed."""
         for pair in pairs:
             await self._keep(pair.thumbprint, pair.chain, pair.not_after + self._token_ttl_s)
+        await self.catch_up(now=now)
+
+    async def catch_up(self, *, now: int) -> None:
+        """Read back every certificate that is still needed, also what other processes wrote."""
         cursor = ""
         while True:
             query = Query(where=(Range("retain_until", gt=now),), cursor=cursor)
             page = await self._documents.find(OWN_CERTIFICATES, query)
             for document in page.documents:
-                chain = tuple(x509.load_pem_x509_certificates("".join(document.body["chain"]).encode()))
-                own = OwnCertificate(chain, document.body["retain_until"])
-                self._known[certificate_thumbprint(own.certificate)] = own
+                self._know(document)
             cursor = page.next_cursor
             if not cursor:
                 return
+
+    async def refresh(self, thumbprint: str) -> None:
+        """Read back one certificate, which another process has just used or taken into use."""
+        document = await self._documents.get(OWN_CERTIFICATES, thumbprint)
+        if document is not None:
+            self._know(document)
 
     async def retain(self, pair: KeyPair, until: int) -> None:
         """Something that `pair` is about to sign lives until `until`; durable before it is signed.
@@ -90,4 +101,17 @@ class OwnCertificates:
                 except Conflict:
                     continue
             self._known[thumbprint] = OwnCertificate(chain, until)
+            if document is None or document.body != body:
+                self._tell(Change(Topic.CERTIFICATE, thumbprint))
             return
+
+    def _know(self, document: Document) -> None:
+        """Know what was read; another may have retained it for longer since."""
+        retain_until = document.body["retain_until"]
+        known = self._known.get(CertificateThumbprint(document.id))
+        if known is not None:
+            own = OwnCertificate(known.chain, max(known.retain_until, retain_until))
+        else:
+            chain = tuple(x509.load_pem_x509_certificates("".join(document.body["chain"]).encode()))
+            own = OwnCertificate(chain, retain_until)
+        self._known[certificate_thumbprint(own.certificate)] = own

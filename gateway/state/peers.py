@@ -11,6 +11,7 @@ from certs.thumbprint import CertificateThumbprint
 from gateway.fsc.names import ManagerAddress
 from gateway.fsc.profile import HashProfile
 from gateway.fsc.versions import PeerVersion
+from gateway.state.changes import Change, Tell, Topic, tell_nobody
 from storage.documents import Collection, Document, Documents, Eq, JsonObject, Query, Range, Sort
 from storage.errors import Conflict
 
@@ -42,11 +43,15 @@ class KnownPeer:
 class PeerBook:
     """Peers by id, durable. Every method raises StoreUnavailable when the store cannot serve."""
 
-    def __init__(self, documents: Documents) -> None:
+    def __init__(self, documents: Documents, tell: Tell = tell_nobody) -> None:
+        """`tell` is told of each write, for other processes."""
         self._documents = documents
+        self._tell = tell
         self._chains: dict[str, tuple[x509.Certificate, ...]] = {}
         self._met: dict[PeerId, Document] = {}
         """As last read or written here: every Contract that comes or goes asks for its Peers."""
+        self._heard = 0
+        """How often another process was heard: what was read or written meanwhile may be older than that."""
 
     async def remember(
         self,
@@ -101,11 +106,12 @@ class PeerBook:
         found = {one: self._met[one] for one in wanted if one in self._met}
         missing = [one for one in wanted if one not in found]
         if missing:
+            heard = self._heard
             for document in (await self._documents.get_many(PEERS, missing)).values():
                 peer_id = PeerId(document.id)
                 if peer_id not in self._met:  # else it was written while this was read
-                    self._meet(document)
-                found[peer_id] = self._met[peer_id]
+                    self._meet(document, heard)
+                found[peer_id] = self._met.get(peer_id, document)
         return {one: _known(one, found[one].body) for one in wanted if one in found}
 
     async def by_ids(self, peer_ids: Iterable[str]) -> list[KnownPeer]:
@@ -113,6 +119,18 @@ class PeerBook:
         wanted = [PeerId(one) for one in dict.fromkeys(peer_ids)]
         found = await self.get_many(wanted)
         return [found[one] for one in wanted if one in found]
+
+    def refresh(self, peer_id: str, revision: str = "") -> None:
+        """Another process wrote about this Peer: read it afresh when next asked for, unless it is at `revision`."""
+        known = self._met.get(PeerId(peer_id))
+        if known is None or not revision or known.revision != revision:
+            self._heard += 1
+            self._met.pop(PeerId(peer_id), None)
+
+    def catch_up(self) -> None:
+        """Read everything afresh when next asked for: other processes may have written anything."""
+        self._heard += 1
+        self._met.clear()
 
     async def page(self, query: Query) -> tuple[list[KnownPeer], str]:
         """One page and the cursor of the next ("" at the end). Raises: InvalidCursor."""
@@ -154,15 +172,22 @@ class PeerBook:
             after = change(before)
             if after is None or after == before:
                 return False
+            heard = self._heard
             try:
                 expected = None if document is None else document.revision
-                self._meet(await self._documents.put(PEERS, peer_id, after, expected=expected))
+                written = await self._documents.put(PEERS, peer_id, after, expected=expected)
             except Conflict:
                 document = None
                 continue
+            self._meet(written, heard)
+            self._tell(Change(Topic.PEER, peer_id, written.revision))
             return True
 
-    def _meet(self, document: Document) -> None:
+    def _meet(self, document: Document, heard: int) -> None:
+        """Keep what was read or written since `_heard` was `heard`, unless it may be older than what was told since."""
+        if heard != self._heard:
+            self._met.pop(PeerId(document.id), None)
+            return
         while len(self._met) >= _MAX_MET:
             del self._met[next(iter(self._met))]
         self._met[PeerId(document.id)] = document

@@ -11,7 +11,8 @@ from certs.custody import load_key_pair
 from certs.errors import CertificateExpired, CertificateNotYetValid, CustodyError, InvalidSubject, IssueRefused
 from certs.identity import SubjectRule, identity_of
 from certs.issuing import DAY_S
-from certs.trust import RevocationMode, TrustStore
+from certs.revocation import RevocationMode
+from certs.trust import TrustStore
 from tests.certs.conftest import CONSUMER_ID
 
 NAME = "Gemeente Voorbeeld"

@@ -29,6 +29,7 @@ from certs.custody import (
     load_trust_file,
     loose_permissions,
     newest_valid,
+    valid_pairs,
     write_new_file,
 )
 from certs.errors import CustodyError
@@ -173,6 +174,7 @@ class TestKeyPair:
 class TestNewestValid:
     def test_none_of_none(self, now: int) -> None:
         assert newest_valid([], now) is None
+        assert valid_pairs([], now) == ()
 
     def test_of_those_valid_now_the_one_that_began_last(self, authority: DevelopmentAuthority, now: int) -> None:
         def issued(not_before: int, days: int) -> KeyPair:
@@ -186,6 +188,7 @@ class TestNewestValid:
         assert newest_valid([expired, future], now) is None
         assert newest_valid([expired, old, future], now) == old
         assert newest_valid([new, expired, old, future], now) == new
+        assert valid_pairs([old, expired, new, future], now) == (new, old)
         assert newest_valid([new, longer, old], now) == longer
         assert newest_valid([new, future], future.not_before) == future
         assert newest_valid([new], new.not_after) == new

@@ -23,8 +23,9 @@ from certs.errors import (
 from certs.handshake import GroupContext, KnownIssuers, PeerContext
 from certs.identity import PeerId, SubjectRule, describe
 from certs.issuing import DAY_S
+from certs.revocation import RevocationMode
 from certs.tls import client_context, context_of, load_pair, peer_of, server_context, sni_listener
-from certs.trust import MAX_INTERMEDIATES, RevocationMode, TrustStore
+from certs.trust import MAX_INTERMEDIATES, TrustStore
 from clock import FixedClock
 from tests.certs.conftest import CONSUMER_ID, PROVIDER_ID
 from tests.certs.material import peer_subject, self_signed
@@ -262,6 +263,22 @@ class TestResumption:
         client, session = self.resume(listener, own, pair, version)
         clock.at = pair.not_after + 1
         assert isinstance(refused_by_server(Ends(listener, client, NAME, session)), CertificateExpired)
+
+    def test_issuers_are_known_to_each_listener_though_another_verified_the_peer(
+        self,
+        listener: GroupContext,
+        selected: list[PeerContext],
+        own: DevelopmentAuthority,
+        pair: KeyPair,
+        version: ssl.TLSVersion,
+    ) -> None:
+        # The Peer is known already by way of another listener, and then the CRLs are replaced.
+        shake(selected[0], plain_client(pair, own.anchors_pem().decode(), version), NAME)
+        client, session = self.resume(listener, own, pair, version)
+        selected[0].policy.trust.use_lists(())
+        ends = shake(listener, client, NAME, session)
+        assert ends.server.session_reused
+        assert ends.server.peer == describe(pair.certificate, RULE)
 
     def test_without_a_listener_it_works_too(
         self, selected: list[PeerContext], own: DevelopmentAuthority, pair: KeyPair, version: ssl.TLSVersion

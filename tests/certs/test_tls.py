@@ -22,8 +22,9 @@ from certs.custody import KeyPair
 from certs.errors import CustodyError, InvalidSubject, PeerNotVerified
 from certs.handshake import GroupContext, PeerContext
 from certs.identity import PeerId, SubjectRule
+from certs.revocation import RevocationMode
 from certs.tls import client_context, context_of, load_pair, peer_of, server_context, server_name_of, sni_listener
-from certs.trust import RevocationMode, TrustStore
+from certs.trust import TrustStore
 from clock import FixedClock
 from tests.certs.conftest import CONSUMER_ID, PROVIDER_ID
 from tests.certs.material import peer_subject, signed

@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from certs.authority import DevelopmentAuthority
+from certs.crl import parse_crls
 from certs.custody import KeyPair
 from certs.errors import (
     CertificateExpired,
@@ -17,7 +18,8 @@ from certs.errors import (
     UntrustedCertificate,
 )
 from certs.issuing import DAY_S
-from certs.trust import MAX_INTERMEDIATES, CrlState, RevocationMode, RevocationStatus, TrustStore, parse_anchors
+from certs.revocation import CrlState, RevocationMode, RevocationStatus
+from certs.trust import MAX_INTERMEDIATES, TrustStore, parse_anchors
 from tests.certs.conftest import CONSUMER_ID
 from tests.certs.material import crl_with, peer_subject, scope, self_signed, signed
 
@@ -320,3 +322,56 @@ class TestChainsSeenBefore:
         trust.verify_chain(pair.chain[0], pair.chain[1:], now=now)
         with pytest.raises(UntrustedCertificate):
             trust.verify_chain(pair.chain[0], (), now=now)
+
+
+class TestConnectionsAcceptedBefore:
+    """What TLS verified once need not be looked at again, as long as nothing that counts has changed."""
+
+    def accepted(self, own: DevelopmentAuthority, trust: TrustStore, pair: KeyPair, now: int) -> bytes:
+        leaf = pair.certificate.public_bytes(Encoding.DER)
+        assert trust.standing_chain(leaf, now) is None
+        trust.verify_presented(leaf, (*pair.chain, own.root.certificate), now)
+        return leaf
+
+    def test_it_stands_as_long_as_the_certificate_is_valid(self, own: DevelopmentAuthority, now: int) -> None:
+        pair, trust = issue(own, days=1), trust_in(own, RevocationMode.SOFT, own.crl_pem())
+        leaf = self.accepted(own, trust, pair, now)
+        for moment in (pair.not_before, now, pair.not_after):
+            assert trust.standing_chain(leaf, moment) == (*pair.chain, own.root.certificate)
+        assert trust.standing_chain(leaf, pair.not_before - 1) is None
+        assert trust.standing_chain(leaf, pair.not_after + 1) is None
+
+    def test_other_lists_make_it_be_looked_at_again(self, own: DevelopmentAuthority, now: int) -> None:
+        pair, trust = issue(own), trust_in(own, RevocationMode.SOFT, own.crl_pem())
+        leaf = self.accepted(own, trust, pair, now)
+        own.revoke(pair.certificate)
+        trust.use_lists(parse_crls(own.crl_pem()))
+        assert trust.standing_chain(leaf, now) is None
+        with pytest.raises(CertificateRevoked):
+            trust.verify_presented(leaf, (*pair.chain, own.root.certificate), now)
+        assert trust.standing_chain(leaf, now) is None
+
+    def test_in_hard_mode_it_stands_until_a_list_is_stale(self, own: DevelopmentAuthority, now: int) -> None:
+        trust = trust_in(own, RevocationMode.HARD, own.crl_pem(next_update=now + 9), own.root_crl_pem())
+        leaf = self.accepted(own, trust, issue(own), now)
+        assert trust.standing_chain(leaf, now + 9) is not None
+        assert trust.standing_chain(leaf, now + 10) is None
+
+    def test_they_are_bounded(self, own: DevelopmentAuthority, now: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("certs.trust.MAX_CHAINS", 2)
+        trust = trust_in(own)
+        leaves = [self.accepted(own, trust, issue(own), now) for _ in range(3)]
+        assert [trust.standing_chain(leaf, now) is not None for leaf in leaves] == [False, True, True]
+
+
+class TestIssuersMetBeforehand:
+    def test_only_authorities_under_an_anchor_are_known(
+        self, own: DevelopmentAuthority, stranger: DevelopmentAuthority, now: int
+    ) -> None:
+        trust = trust_in(own, RevocationMode.SOFT, own.crl_pem(), stranger.crl_pem())
+        trust.meet((issue(own).certificate, stranger.intermediate.certificate, own.intermediate.certificate), now)
+        assert [(one.issuer, one.state) for one in trust.revocation_status(now)] == [
+            ("own development root", CrlState.MISSING),
+            ("own development CA", CrlState.CURRENT),
+            ("fsc.example.test development CA", CrlState.UNVERIFIED),
+        ]

@@ -34,14 +34,14 @@ def test_the_order_of_tenants_does_not_matter() -> None:
         ({"cache": "redis://a/0"}, ("cache",)),
         ({"keys": {"master_file": "x"}}, ("keys.master_file",)),
         (
-            {"group": {"token_ttl_seconds": 1, "revocation": {"mode": "off"}}},
-            ("group.revocation", "group.token_ttl_seconds"),
+            {"group": {"token_ttl_seconds": 1, "revocation": {"mode": "off"}, "trust_anchors": ["new.pem"]}},
+            ("group.token_ttl_seconds",),
         ),
         ({"limits": {"max_json_depth": 1}}, ("limits.max_json_depth",)),
         ({"register_url": "http://a.b"}, ("register_url",)),
     ],
 )
-def test_everything_outside_tenants_needs_a_restart(change: dict[str, Any], keys: tuple[str, ...]) -> None:
+def test_everything_outside_tenants_and_trust_needs_a_restart(change: dict[str, Any], keys: tuple[str, ...]) -> None:
     assert diff(settings(), settings(**change)) == Changes(keys, (), (), ())
 
 

@@ -57,6 +57,17 @@ class LivingWithDocuments:
             await stranger.delete(PEOPLE, "a", expected=made.revision)
         assert await documents.get(PEOPLE, "a") == made
 
+    # Versions
+
+    async def test_the_version_differs_after_a_write_of_anybody(
+        self, opened: DocumentStore, neighbour: DocumentStore
+    ) -> None:
+        seen = [await opened.version()]
+        for number, store in enumerate((opened, neighbour, opened)):
+            await store.for_tenant(TENANT).put(PEOPLE, str(number), {"name": "Jan"}, expected=None)
+            seen.append(await opened.version())
+        assert len(set(seen)) == len(seen)
+
     # Opening, closing, failing
 
     async def test_what_was_written_is_there_after_a_restart(self, backend: DocumentBackend) -> None:

@@ -122,6 +122,23 @@ class LivingWithLogs:
             with pytest.raises(StoreUnavailable):
                 await use()
 
+    async def test_a_writer_tells_that_the_log_cannot_be_written(
+        self, backend: LogBackend, opened: LogStore, log: Log
+    ) -> None:
+        write = log.writer({"transaction": "t", "peer": "p"}, {}, varying="note")
+        told: asyncio.Queue[StoreUnavailable | None] = asyncio.Queue()
+        backend.break_down()
+        write(1, "never", told.put_nowait)
+        assert isinstance(await told.get(), StoreUnavailable)
+        backend.mend()
+        write(2, "mended", told.put_nowait)
+        assert await told.get() is None
+        await opened.close()
+        write(3, "never", told.put_nowait)
+        assert isinstance(told.get_nowait(), StoreUnavailable)
+        await opened.open(KINDS)
+        assert [one.at_ms for one in (await log.find(LogQuery())).entries] == [2]
+
     async def test_close_finishes_what_was_accepted(self, opened: LogStore, log: Log) -> None:
         async with asyncio.TaskGroup() as tasks:
             for number in range(20):

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from storage.errors import InvalidCursor
+from storage.errors import InvalidCursor, StoreUnavailable
 from storage.log import AnyKey, KeyIn, Log, LogEntry, LogQuery, LogStore
 from tests.conformance.samples import CALLS, OTHER_TENANT, TENANT, VISITS, call, entry_ids, refused
 
@@ -59,6 +59,38 @@ class UsingLogs:
     async def test_an_entry_that_cannot_be_kept_is_refused_with_its_company(self, log: Log, entry: LogEntry) -> None:
         with refused():
             await log.append([call("good", 1), entry])
+        assert (await log.find(LogQuery())).entries == ()
+
+    async def test_a_writer_appends_what_it_was_given_and_tells(self, log: Log) -> None:
+        body = {"list": [1]}
+        write = log.writer({"transaction": None, "peer": "é"}, body, varying="note")
+        body["list"].append(2)
+        told: asyncio.Queue[StoreUnavailable | None] = asyncio.Queue()
+        for number in range(20):
+            write(number, f"n{number}", told.put_nowait)
+        assert [await told.get() for _ in range(20)] == [None] * 20
+        assert (await log.find(LogQuery(ascending=True))).entries == tuple(
+            LogEntry("", number, {"transaction": None, "peer": "é", "note": f"n{number}"}, {"list": [1]})
+            for number in range(20)
+        )
+        assert told.empty()
+
+    async def test_what_a_writer_cannot_write_is_refused(self, log: Log) -> None:
+        for keys, varying in (
+            ({"transaction": "t"}, "note"),
+            ({"transaction": "t", "peer": "p", "note": "n"}, "note"),
+            ({"transaction": "t", "peer": "p", "note": "n"}, "unknown"),
+            ({"transaction": "\ud800", "peer": "p"}, "note"),
+        ):
+            with refused():
+                log.writer(keys, {}, varying=varying)
+        with refused():
+            log.writer({"transaction": "t", "peer": "p"}, {"x": float("nan")}, varying="note")
+        write = log.writer({"transaction": "t", "peer": "p"}, {}, varying="note")
+        told: list[StoreUnavailable | None] = []
+        with refused():
+            write(1, "\ud800", told.append)
+        assert told == []
         assert (await log.find(LogQuery())).entries == ()
 
     async def test_everything_appended_at_once_is_there(self, opened: LogStore, neighbour: LogStore) -> None:
@@ -221,6 +253,15 @@ class UsingLogs:
         assert await log.delete_before(3) == 0
         assert await entry_ids(opened.for_tenant(OTHER_TENANT, CALLS), LogQuery()) == ["other", "other"]
         assert await entry_ids(opened.for_tenant(TENANT, VISITS), LogQuery()) == ["visit", "visit"]
+
+    async def test_delete_before_removes_no_more_than_most_and_the_oldest_first(
+        self, opened: LogStore, log: Log
+    ) -> None:
+        await log.append([call(str(number), number) for number in (3, 1, 4, 0, 2)])
+        assert await log.delete_before(4, most=3) == 3
+        assert await entry_ids(log, LogQuery()) == ["4", "3"]
+        assert await log.delete_before(4, most=3) == 1
+        assert await log.delete_before(4, most=0) == 0
 
     async def test_delete_before_removes_thousands(self, log: Log) -> None:
         await log.append([call(str(number), number) for number in range(2_500)])

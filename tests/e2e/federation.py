@@ -88,6 +88,8 @@ class Program:
     ports: Mapping[str, int]
     settings: dict[str, Any]
     process: "subprocess.Popen[bytes] | None" = None
+    options: tuple[str, ...] = ()
+    """More options of `serve`."""
 
     @property
     def config(self) -> Path:
@@ -115,7 +117,7 @@ class Program:
         self.write()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "klantenregister", "serve", "--config", str(self.config)],
+                [sys.executable, "-m", "klantenregister", "serve", "--config", str(self.config), *self.options],
                 cwd=REPOSITORY,
                 stdout=log,
                 stderr=log,

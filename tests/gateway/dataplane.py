@@ -10,7 +10,7 @@ import json
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import aiohttp
@@ -20,22 +20,27 @@ from aiohttp import web
 from certs.custody import KeyPair
 from certs.handshake import PeerContext
 from certs.identity import PeerId, PeerName
+from certs.thumbprint import CertificateThumbprint
 from certs.tls import context_of, peer_of, server_context, server_name_of, sni_listener
 from clock import FixedClock, SystemClock
 from config.settings import ConnectionSettings, ServiceSettings
+from gateway.fsc.claims import Claims
 from gateway.fsc.grants import Grant
-from gateway.fsc.logrecord import LogRecord
-from gateway.fsc.names import GrantHash, InwayAddress, ManagerAddress, ServiceName
+from gateway.fsc.logrecord import Direction, LogRecord
+from gateway.fsc.names import GrantHash, InwayAddress, ManagerAddress, ServiceName, TransactionId
 from gateway.fsc.oauth import OAuthError
 from gateway.fsc.signature import SignatureType
 from gateway.fsc.token import issue_token
 from gateway.http.client import PeerClient, new_session
 from gateway.http.json_client import JsonClient
-from gateway.http.listener import ProtocolFactory, listen_tls
-from gateway.inway.handler import inway_app
+from gateway.http.listener import ProtocolFactory, TlsListener, listen_plain, listen_tls
+from gateway.http.resolver import LocalhostResolver
+from gateway.inway.handler import inway_site
 from gateway.manager.tokens import answer_token_request
 from gateway.outway import handler
-from gateway.relay.http import SERVER_OPTIONS, HttpUpstream
+from gateway.relay.origin import Origin, Origins, parse_origin
+from gateway.relay.settings import RelayLimits, RelaySettings, RelayTimeouts
+from gateway.relay.ticker import Ticker
 from gateway.relay.upstream import Upstream
 from gateway.state import contract_store, own_certificates, peers
 from gateway.state.announced import AnnouncedAddress
@@ -45,7 +50,7 @@ from gateway.state.local_peer import LocalPeer
 from gateway.state.own_certificates import OwnCertificates
 from gateway.state.peers import PeerBook
 from gateway.state.tenant import Group, Tenant
-from gateway.state.transactions import RecordFilter
+from gateway.state.transactions import PreparedRecord, RecordFilter, WriteDone
 from gateway.txlog.log import TRANSACTIONS, TransactionLog
 from storage.memory import MemoryDocuments, MemoryLog
 from tests.gateway.echo import EchoService
@@ -124,11 +129,21 @@ class HeldLog:
         self._log = log
         self.waiting = asyncio.Event()
         self.release = asyncio.Event()
+        self._writes: list[asyncio.Future[Any]] = []
 
     async def append(self, record: LogRecord) -> None:
         self.waiting.set()
         await self.release.wait()
         await self._log.append(record)
+
+    def prepare(self, claims: Claims, direction: Direction) -> PreparedRecord:
+        return self._log.prepare(claims, direction)
+
+    def write(self, prepared: PreparedRecord, transaction_id: TransactionId, now: int, done: WriteDone) -> None:
+        self.waiting.set()
+        released = asyncio.ensure_future(self.release.wait())
+        released.add_done_callback(lambda _: self._log.write(prepared, transaction_id, now, done))
+        self._writes.append(released)
 
     async def find(self, wanted: RecordFilter) -> tuple[list[LogRecord], str]:
         return await self._log.find(wanted)
@@ -154,6 +169,8 @@ class DataPlane:
     """Whether the provider is among the Peers of its Inway."""
     has_upstream: bool = True
     """Whether there is anything behind the Inway."""
+    handshakes: list[tuple[str | None, bool, CertificateThumbprint]] = field(default_factory=list)
+    """Of every TLS connection to the provider: the name asked for, whether it resumed a session, whose it is."""
 
     @property
     def grant_hash(self) -> GrantHash:
@@ -268,12 +285,13 @@ async def _local_peer(
     tenant: Tenant, documents: MemoryDocuments, log: MemoryLog, session: aiohttp.ClientSession, clock: FixedClock
 ) -> LocalPeer:
     store = documents.for_tenant(tenant.peer_id)
-    contexts: dict[PeerId, PeerContext] = {}
+    contexts: dict[tuple[str, PeerId], PeerContext] = {}
 
-    def outgoing(peer_id: PeerId) -> ssl.SSLContext:
-        if peer_id not in contexts:
-            contexts[peer_id] = client_tls(tenant.key_pairs[0], peer_id)
-        return contexts[peer_id]
+    def outgoing(peer_id: PeerId, pair: KeyPair | None = None) -> ssl.SSLContext:
+        chosen = pair or tenant.key_pairs[0]
+        if (chosen.thumbprint, peer_id) not in contexts:
+            contexts[chosen.thumbprint, peer_id] = client_tls(chosen, peer_id)
+        return contexts[chosen.thumbprint, peer_id]
 
     certificates = OwnCertificates(store, token_ttl_s=TTL_S)
     await certificates.load(tenant.key_pairs, now=clock.now())
@@ -292,33 +310,43 @@ async def _local_peer(
 
 
 async def _runner(app: web.Application, stack: AsyncExitStack) -> web.AppRunner:
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0, max_field_size=2**21, **SERVER_OPTIONS)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0, max_field_size=2**21)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     return runner
 
 
 async def _listen(
-    plane_of: Callable[[], DataPlane], manager: TokenEndpoint, services: aiohttp.ClientSession, stack: AsyncExitStack
-) -> asyncio.Server:
+    plane_of: Callable[[], DataPlane],
+    manager: TokenEndpoint,
+    origins: Origins,
+    relay: RelaySettings,
+    stack: AsyncExitStack,
+) -> TlsListener:
     """One TLS socket for the Inway and the Manager of the provider, told apart by SNI name."""
 
     def peer_of_connection(opened: ssl.SSLObject) -> LocalPeer | None:
         plane = plane_of()
         return plane.provider if plane.is_hosted and context_of(opened).owner.peer_id == PROVIDER else None
 
-    def upstream_of(peer: LocalPeer, service: ServiceName) -> Upstream | None:
+    def upstream_of(peer: LocalPeer, service: ServiceName) -> Origin | Upstream | None:
         settings = peer.tenant.services.get(service)
         if settings is None or not plane_of().has_upstream:
             return None
-        return HttpUpstream(services, str(settings.upstream))
+        return origins.get(parse_origin(str(settings.upstream)))
 
-    inway = await _runner(inway_app(peer_of_connection, upstream_of), stack)
+    inway = inway_site(peer_of_connection, upstream_of, relay)
+    stack.push_async_callback(inway.drain, 0)
     tokens = await _runner(manager.app(), stack)
-    by_name: dict[str | None, web.AppRunner] = {inway_name(PROVIDER): inway, manager_name(PROVIDER): tokens}
+    by_name: dict[str | None, ProtocolFactory | None] = {
+        inway_name(PROVIDER): inway.protocol,
+        manager_name(PROVIDER): tokens.server,
+    }
 
     def route(opened: ssl.SSLObject) -> ProtocolFactory | None:
-        return by_name[server_name_of(opened)].server
+        name = server_name_of(opened)
+        plane_of().handshakes.append((name, bool(opened.session_reused), peer_of(opened).thumbprint))
+        return by_name[name]
 
     def select(name: str | None) -> PeerContext | None:
         pair = plane_of().served_with.get(name or "")
@@ -338,13 +366,14 @@ async def data_plane() -> AsyncIterator[DataPlane]:
         await documents.open(COLLECTIONS)
         for log in logs:
             await log.open((TRANSACTIONS,))
-        to_peers, to_services = [
-            await stack.enter_async_context(new_session(connect_timeout_s=5, read_timeout_s=5)) for _ in range(2)
-        ]
+        to_peers = await stack.enter_async_context(new_session(connect_timeout_s=5, read_timeout_s=5))
         service, manager = EchoService(), TokenEndpoint()
         service_port = await stack.enter_async_context(listening(service.serve))
         running: list[DataPlane] = []
-        server = await _listen(lambda: running[0], manager, to_services, stack)
+        relay = RelaySettings(RelayLimits(), RelayTimeouts(connect_s=5, read_s=5), Ticker())
+        origins = Origins(LocalhostResolver(), relay.timeouts, relay.ticker)
+        stack.push_async_callback(origins.close)
+        server = await _listen(lambda: running[0], manager, origins, relay, stack)
         tls_port = server.sockets[0].getsockname()[1]
         offered = {ECHO: ServiceSettings.model_validate({"name": ECHO, "upstream": f"http://127.0.0.1:{service_port}"})}
         provider = await _local_peer(_tenant(PROVIDER, tls_port, services=offered), documents, logs[0], to_peers, clock)
@@ -352,9 +381,10 @@ async def data_plane() -> AsyncIterator[DataPlane]:
         manager.issuer = provider
         tenant = provider.tenant
         await consumer.peers.remember(PROVIDER, tenant.name, tenant.manager_address, now=clock.now())
-        outway = await _runner(handler.Outway(consumer, to_peers).app(), stack)
-        site = web.TCPSite(outway, "127.0.0.1", 0)
-        await site.start()
+        outway = handler.Outway(consumer, origins).site(relay)
+        stack.push_async_callback(outway.drain, 0)
+        applications = await listen_plain("127.0.0.1", 0, outway.protocol)
+        stack.callback(applications.close)
         plane = DataPlane(
             clock=clock,
             provider=provider,
@@ -365,7 +395,7 @@ async def data_plane() -> AsyncIterator[DataPlane]:
             manager=manager,
             contract=signed_contract(connection_grant(), now=clock.now()),
             tls_port=tls_port,
-            outway_port=outway.addresses[0][1],
+            outway_port=applications.sockets[0].getsockname()[1],
             served_with=dict.fromkeys((inway_name(PROVIDER), manager_name(PROVIDER)), key_pair(PROVIDER)),
         )
         running.append(plane)

@@ -21,9 +21,10 @@ from aiohttp import web
 from certs.authority import DevelopmentAuthority
 from certs.custody import KeyPair
 from certs.identity import PeerId, PeerName, SubjectRule
+from certs.revocation import RevocationMode
 from certs.thumbprint import PublicKeyThumbprint
 from certs.tls import client_context, server_context, sni_listener
-from certs.trust import RevocationMode, TrustStore
+from certs.trust import TrustStore
 from clock import FixedClock, SystemClock
 from config.models.installation import LimitsSettings, TimeoutSettings
 from config.settings import AcceptRule, ConnectionSettings, ServiceSettings
@@ -52,7 +53,11 @@ from gateway.fsc.signature import SignaturePayload, SignatureType, sign_contract
 from gateway.http.client import new_session
 from gateway.http.listener import ProtocolFactory, listen_tls
 from gateway.http.protocol import FscProtocol
+from gateway.http.resolver import LocalhostResolver
 from gateway.manager.app import manager_app
+from gateway.relay.origin import Origins
+from gateway.relay.settings import RelayLimits, RelaySettings, RelayTimeouts
+from gateway.relay.ticker import Ticker
 from gateway.state.local_peer import LocalPeer
 from gateway.state.tenant import Group, Tenant
 from gateway.txlog.log import TRANSACTIONS
@@ -463,6 +468,9 @@ async def federation(stores: Stores | None = None, limits: LimitsSettings = LIMI
         peers, services = [
             await stack.enter_async_context(new_session(connect_timeout_s=2, read_timeout_s=5)) for _ in range(2)
         ]
+        relay = RelaySettings(RelayLimits(), RelayTimeouts(), Ticker())
+        origins = Origins(LocalhostResolver(), relay.timeouts, relay.ticker)
+        stack.push_async_callback(origins.close)
         hosts = Hosts()
         runner = web.AppRunner(
             manager_app(hosts.manager_of, limits, TimeoutSettings()),
@@ -483,7 +491,7 @@ async def federation(stores: Stores | None = None, limits: LimitsSettings = LIMI
         yield Federation(
             FixedClock(SystemClock().now()),
             stores or await memory_stores(),
-            Sessions(peers, services),
+            Sessions(peers, services, origins, relay),
             hosts,
             port,
             stack,

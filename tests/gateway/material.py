@@ -9,8 +9,9 @@ from certs.authority import DevelopmentAuthority
 from certs.custody import KeyPair
 from certs.handshake import PeerContext
 from certs.identity import PeerId, SubjectRule
+from certs.revocation import RevocationMode
 from certs.tls import client_context
-from certs.trust import RevocationMode, TrustStore
+from certs.trust import TrustStore
 from clock import SystemClock
 from gateway.fsc.build import build_content
 from gateway.fsc.claims import Claims

@@ -1,7 +1,9 @@
 """HTTP/1.1 written and read by hand, at either end: what is on the wire is what a test says and sees, byte for byte."""
 
 import asyncio
+import socket
 import ssl
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -115,6 +117,11 @@ class Wire:
 
     def hang_up(self) -> None:
         """Cut the connection, without a word."""
+        self._writer.transport.abort()
+
+    def reset(self) -> None:
+        """Cut the connection with a reset: who only says that it sends no more may still wait for an answer."""
+        self._writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._writer.transport.abort()
 
     async def close(self) -> None:

@@ -32,8 +32,9 @@ from config.load import load_settings
 from config.settings import Settings
 from gateway.http.client import new_session
 from klantenregister import cli
-from klantenregister.hosting import HostedPeer, Role
-from klantenregister.installation import ALL_ROLES, Installation, running
+from klantenregister.composition import running
+from klantenregister.hosting import ALL_ROLES, HostedPeer, Role
+from klantenregister.installation import Installation
 from tests.e2e.federation import CONSUMER, DIRECTORY, PROVIDER, REPOSITORY, SERVICE, Member, free_port
 
 __all__ = ["CONSUMER", "DIRECTORY", "PROVIDER", "SERVICE", "Answer", "Member", "Place", "command", "free_port"]

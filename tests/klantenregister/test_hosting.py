@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from certs.identity import PeerId
-from certs.trust import RevocationMode, TrustStore
+from certs.revocation import RevocationMode
+from certs.trust import TrustStore
 from clock import FixedClock, SystemClock
 from gateway.state.tenant import NoValidCertificate
 from klantenregister.hosting import Contexts, Hosts, Role
@@ -47,6 +48,21 @@ def test_a_certificate_serves_from_its_first_day_without_anybody_doing_anything(
 
     assert {one.owner.thumbprint for one in before} == {now.thumbprint}
     assert {one.owner.thumbprint for one in after} == {later.thumbprint}
+
+
+def test_an_older_pair_has_contexts_of_its_own_for_as_long_as_it_is_held() -> None:
+    old, new = key_pair(PROVIDER, not_before=NOW - DAY_S), key_pair(PROVIDER)
+    before = make_tenant(key_pairs=(old,))
+    contexts = Contexts(before, FixedClock(NOW))
+    first = contexts.client(CONSUMER)
+
+    contexts.use(replace(before, key_pairs=(new,), replaced_pairs=(old,)))
+    assert contexts.client(CONSUMER, old) is first
+    assert contexts.client(CONSUMER).owner.thumbprint == new.thumbprint
+    assert contexts.client(CONSUMER, new) is contexts.client(CONSUMER)
+
+    contexts.use(replace(before, key_pairs=(new,)))
+    assert [thumbprint for thumbprint, _ in contexts._client] == [new.thumbprint]
 
 
 def test_what_replaces_a_tenant_gets_contexts_of_its_own() -> None:
@@ -145,7 +161,18 @@ async def test_a_tenant_keeps_its_state_and_changes_its_name(monkeypatch: pytest
         assert provider.slug == "anders"
         assert group.hosts.managers() == {"anders": provider.manager}
         assert provider.peer.contracts is contracts
-        assert provider.contexts.server() is not before
+        assert provider.contexts.server() is before  # neither its certificate nor the Group changed
+
+
+async def test_a_hosted_peer_keeps_its_replaced_pair_for_its_outway() -> None:
+    async with federation() as group:
+        hosted = await group.host(PROVIDER)
+        old, new = hosted.peer.signing_pair(), key_pair(PROVIDER)
+
+        hosted.use(replace(hosted.peer.tenant, key_pairs=(new,)))
+
+        assert hosted.peer.tenant.outgoing_pairs(group.clock.now()) == (new, old)
+        assert hosted.contexts.server().owner.thumbprint == new.thumbprint
 
 
 async def test_a_peer_without_a_valid_certificate_is_not_selected() -> None:

@@ -1,19 +1,14 @@
 """`klantenregister.installation`: what starts, what a reload changes while it runs, and how it ends."""
 
-import asyncio
 import logging
-import socket
 from pathlib import Path
 
 import pytest
-from aiohttp import ClientError, ClientSession, UnixConnector, encode_basic_auth
+from aiohttp import ClientError, ClientSession
 
 from certs.authority import load_group
 from clock import SystemClock
-from gateway.admin.accounts import Accounts
-from gateway.admin.accounts import Role as AccountRole
 from gateway.http.client import new_session
-from gateway.manager.upkeep import Upkeep
 from klantenregister.errors import Failed, WrongUsage
 from klantenregister.hosting import Role
 from tests.gateway.harness import eventually
@@ -45,124 +40,6 @@ async def through_outway(place: Place, port: int | None = None) -> Answer:
 # -- starting
 
 
-@pytest.mark.parametrize("listener", ["manager", "inway", "register", "console", "metrics"])
-async def test_a_port_in_use_fails_with_its_key_and_leaves_nothing_open(place: Place, listener: str) -> None:
-    with (
-        socket.create_server(("127.0.0.1", place.ports[listener])),
-        pytest.raises(Failed, match=rf"listen\.{listener}: cannot listen on 127\.0\.0\.1:\d+: Address already"),
-    ):
-        async with serving(place.settings()):
-            pytest.fail("it must not start")
-
-    assert not any(listens(place.ports[name]) for name in place.ports)
-
-
-async def test_a_host_that_does_not_exist_is_told(place: Place) -> None:
-    place.document["listen"]["console"] = "nowhere.invalid:8080"
-
-    with pytest.raises(Failed, match=r"listen\.console: cannot listen on nowhere\.invalid:8080: (?!Unknown error)\w+"):
-        async with serving(place.settings()):
-            pytest.fail("it must not start")
-
-
-async def test_an_outway_port_in_use_fails_at_the_start(federation: Place) -> None:
-    with (
-        socket.create_server(("127.0.0.1", federation.ports["outway"])),
-        pytest.raises(Failed, match=r"outway\.listen of elders: cannot listen on .*Address already in use"),
-    ):
-        async with serving(federation.settings()):
-            pytest.fail("it must not start")
-
-
-async def test_a_wrong_key_file_is_wrong_usage(place: Place) -> None:
-    settings = place.settings()
-    (place.folder / "pki" / "voorbeeld.key").write_text("no key")
-
-    with pytest.raises(WrongUsage, match=r"tenants\[0\]\.certificates: .*voorbeeld\.key"):
-        async with serving(settings):
-            pytest.fail("it must not start")
-
-
-async def test_a_wrong_master_key_is_wrong_usage(place: Place) -> None:
-    settings = place.settings()
-    (place.folder / "master.key").write_text("no key")
-
-    with pytest.raises(WrongUsage, match=r"keys\.master_file: .*master\.key"):
-        async with serving(settings):
-            pytest.fail("it must not start")
-
-
-class _Interrupted(Exception):
-    pass
-
-
-async def test_what_is_raised_inside_comes_out_as_itself_with_its_cause(place: Place) -> None:
-    cause = ValueError("the cause")
-    with pytest.raises(_Interrupted) as raised:
-        async with serving(place.settings()):
-            raise _Interrupted from cause
-
-    assert raised.value.__cause__ is cause
-    assert not any(listens(place.ports[name]) for name in place.ports)
-
-
-@pytest.mark.parametrize(
-    ("role", "opened"),
-    [
-        (Role.MANAGER, {"manager"}),
-        (Role.INWAY, {"inway"}),
-        (Role.OUTWAY, {"outway"}),
-        (Role.REGISTER, {"register"}),
-        (Role.CONSOLE, {"console"}),
-    ],
-)
-async def test_a_role_opens_its_own_listener_beside_metrics_and_admin(
-    federation: Place, role: Role, opened: set[str]
-) -> None:
-    async with serving(federation.settings(), frozenset({role})) as installation:
-        found = {name for name, port in federation.ports.items() if listens(port)}
-        at_work = len(installation._work)
-
-    assert found == opened | {"metrics"}
-    assert at_work == (3 if role is Role.MANAGER else 0)
-    assert federation.socket_file.is_socket()
-
-
-async def test_applying_a_file_is_for_the_socket_alone(federation: Place) -> None:
-    plan = {"file": str(federation.socket_file.parent / "absent.yaml"), "plan": True}
-    headers = {"Authorization": encode_basic_auth("beheer", "correct horse battery")}
-    api = "http://x/admin/v1"
-    async with serving(federation.settings()) as installation:
-        accounts = Accounts(installation.stores.documents)
-        await accounts.add("beheer", "correct horse battery", AccountRole.ADMIN, now=1)
-        console = f"http://127.0.0.1:{federation.ports['console']}/admin/v1"
-        async with ClientSession(headers=headers) as session:
-            async with session.get(f"{console}/openapi.json") as answer:
-                assert "/admin/v1/apply" not in (await answer.json())["paths"]
-            async with session.post(f"{console}/apply", json=plan) as answer:
-                assert answer.status == 404
-        socket_only = UnixConnector(str(federation.socket_file))
-        async with ClientSession(connector=socket_only) as session, session.post(f"{api}/apply", json=plan) as answer:
-            assert answer.status == 422
-
-
-async def test_manager_and_inway_share_a_listener_and_are_told_apart_by_name(federation: Place) -> None:
-    federation.ports["inway"] = federation.ports["manager"]
-    federation.document["listen"]["inway"] = federation.document["listen"]["manager"]
-    for tenant in federation.document["tenants"]:
-        tenant["inway_address"] = tenant["inway_address"].rpartition(":")[0] + f":{federation.ports['manager']}"
-
-    async with serving(federation.settings()) as installation:
-        await eventually(lambda: agreed(installation), within_s=10)
-        manager = await federation.call(CONSUMER, PROVIDER, "GET", federation.manager(PROVIDER))
-        inway = await federation.call(CONSUMER, PROVIDER, "GET", federation.inway(PROVIDER, "/v1/peer"))
-        found = await through_outway(federation)
-
-    assert (manager.status, manager.json()["peer_id"]) == (200, PROVIDER.peer_id)
-    assert (inway.status, inway.headers["Fsc-Error-Code"]) == (401, "ERROR_CODE_ACCESS_TOKEN_MISSING")
-    assert found.status == 200
-
-
 # -- applying a configuration
 
 
@@ -189,7 +66,7 @@ async def test_a_tenant_is_added_and_removed_without_a_restart(federation: Place
         await eventually(lambda: agreed(installation), within_s=10)
         assert (await through_outway(federation)).status == 200
         removed = hosted(installation, CONSUMER)
-        work = installation._work[removed.peer.peer_id]
+        work = installation.work.under_way()[removed.peer.peer_id]
 
         async with ClientSession() as kept:
             url = f"http://127.0.0.1:{federation.ports['register']}/t/{PROVIDER.slug}{SEARCH}"
@@ -231,82 +108,29 @@ async def test_a_connection_to_a_tenant_that_was_removed_is_told_so(federation: 
     assert statuses == [200, 401, 404, 404]
 
 
-async def test_an_outway_moves_to_another_port(federation: Place) -> None:
-    async with serving(federation.settings()) as installation:
-        await eventually(lambda: agreed(installation), within_s=10)
-        other = free_port()
-        federation.document["tenants"][2]["outway"]["listen"] = f"127.0.0.1:{other}"
-        await installation.apply(federation.settings())
-
-        assert not listens(federation.ports["outway"])
-        assert (await through_outway(federation, other)).status == 200
-        del federation.document["tenants"][2]["outway"]
-        await installation.apply(federation.settings())
-        assert not listens(other)
-
-
-async def test_an_outway_that_is_closed_lets_its_requests_end_and_delays_nothing(federation: Place) -> None:
-    arrived, release = asyncio.Event(), asyncio.Event()
-
-    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        arrived.set()
-        await release.wait()
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\ndone")
-        await writer.drain()
-        writer.close()
-
-    async with await asyncio.start_server(slow, "127.0.0.1", 0) as service:
-        port = service.sockets[0].getsockname()[1]
-        federation.document["tenants"][1]["services"][0]["upstream"] = f"http://127.0.0.1:{port}"
-        federation.document["timeouts"]["shutdown_seconds"] = 10
-        async with serving(federation.settings()) as installation, asyncio.TaskGroup() as tasks:
-            await eventually(lambda: agreed(installation), within_s=10)
-            request = tasks.create_task(through_outway(federation))
-            await arrived.wait()
-            work = installation._work[hosted(installation, CONSUMER).peer.peer_id]
-            del federation.document["tenants"][2]
-            applying = tasks.create_task(installation.apply(federation.settings()))
-            await eventually(lambda: work.done() and not listens(federation.ports["outway"]))
-            assert await names_answer(federation) == [True, True, False]
-            assert not applying.done()
-            release.set()
-
-    assert (request.result().status, request.result().text) == (200, "done")
-
-
-async def test_an_outway_port_in_use_is_refused_and_everything_stays(federation: Place) -> None:
-    async with serving(federation.settings()) as installation:
-        await eventually(lambda: agreed(installation), within_s=10)
-        before = installation.settings
-        first = free_port()
-        _, provider, consumer = federation.document["tenants"]
-        provider["outway"] = {"listen": f"127.0.0.1:{first}"}
-        provider["services"] = []
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            consumer["outway"] = {"listen": f"127.0.0.1:{taken.getsockname()[1]}"}
-            with pytest.raises(Failed, match="already in use"):
-                await installation.apply(federation.settings())
-
-        # What was opened on the way is closed again; what there was serves on.
-        assert not listens(first)
-        assert installation.settings is before
-        assert (await through_outway(federation)).status == 200
-        # And once the port is free the very same is right.
-        await installation.apply(federation.settings())
-        assert listens(first)
-
-
 async def test_a_certificate_that_cannot_be_read_changes_nothing(federation: Place) -> None:
+    everybody = federation.document["tenants"]
+    federation.document["tenants"] = everybody[:2]
     async with serving(federation.settings()) as installation:
         before = installation.settings
-        settings = federation.settings()
+        federation.document["tenants"] = everybody
         (federation.folder / "pki" / f"{CONSUMER.slug}.key").write_text("no key")
         with pytest.raises(WrongUsage, match=rf"{CONSUMER.slug}\.key"):
-            await installation.apply(settings)
+            await installation.apply(federation.settings())
 
         assert installation.settings is before
         assert await plain_peer_id(federation) == PROVIDER.peer_id
+
+
+async def test_a_tenant_goes_on_with_its_certificate_when_the_files_hold_none(federation: Place) -> None:
+    async with serving(federation.settings()) as installation:
+        old = hosted(installation, CONSUMER).peer.signing_pair()
+        (federation.folder / "pki" / f"{CONSUMER.slug}.key").write_text("no key")
+        federation.issue(PROVIDER)
+        await installation.apply(federation.settings())
+
+        assert hosted(installation, CONSUMER).peer.signing_pair() == old
+        assert hosted(installation, PROVIDER).peer.signing_pair() == federation.pair(PROVIDER)
 
 
 async def plain_peer_id(place: Place) -> str:
@@ -379,27 +203,6 @@ async def test_what_cannot_change_while_it_runs_is_logged_and_stays(
         assert hosted(installation, PROVIDER).peer.tenant.group.token_ttl_s == 600
 
 
-async def test_background_work_that_crashes_begins_again(
-    federation: Place, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("klantenregister.installation._RESTART_S", 0.01)
-    work = Upkeep.run
-    crashes = 0
-
-    async def crash_twice(upkeep: Upkeep) -> None:
-        nonlocal crashes
-        crashes += 1
-        if crashes <= 2:
-            raise ZeroDivisionError
-        await work(upkeep)
-
-    monkeypatch.setattr(Upkeep, "run", crash_twice)
-    async with serving(federation.settings()) as installation:
-        await eventually(lambda: agreed(installation), within_s=10)
-
-    assert [record.getMessage() for record in caplog.records].count("upkeep_crashed") == 2
-
-
 # -- several processes
 
 
@@ -439,7 +242,7 @@ async def test_without_register_role_and_url_the_service_is_not_offered(federati
 
 async def test_background_work_has_ended_before_the_stores_close(federation: Place) -> None:
     async with serving(federation.settings()) as installation:
-        work = tuple(installation._work.values())
+        work = tuple(installation.work.under_way().values())
         still_at_work: list[bool] = []
         close = installation.stores.documents.close
 

@@ -12,7 +12,7 @@ from aiohttp import web
 from gateway.fsc.jcs import canonicalise
 from gateway.fsc.jws import parse_compact
 from gateway.fsc.rules import MAX_PROPERTIES_BYTES
-from klantenregister.installation import MAX_TOKEN_HEADER_BYTES
+from klantenregister.endpoints import MAX_TOKEN_HEADER_BYTES
 from tests.gateway.harness import eventually
 from tests.klantenregister.running import (
     CONSUMER,

@@ -230,7 +230,56 @@ async def test_what_fails_while_applying_never_ends_the_watch(
         assert slugs(installation) == [PROVIDER.slug]
 
 
-def test_the_files_are_all_that_the_configuration_names(federation: Place) -> None:
+async def test_a_bad_certificate_of_one_tenant_does_not_keep_the_others_from_theirs(place: Place, told: Told) -> None:
+    place.document["tenants"].append(place.tenant(CONSUMER))
+    async with watching(place) as (installation, _):
+        old = hosted(installation, CONSUMER).peer.signing_pair()
+        key = place.folder / "pki" / f"{CONSUMER.slug}.key"
+        key.write_bytes(key.read_bytes()[:50])
+        await eventually(lambda: told.count("certificate_refused") == 1)
+        assert told.problems("certificate_refused")[0].startswith("tenants[1].certificates[0]: ")
+        assert told.count("configuration_refused") == 0
+
+        place.issue(PROVIDER)
+        renewed = place.pair(PROVIDER)
+        await eventually(lambda: hosted(installation, PROVIDER).peer.signing_pair() == renewed)
+        assert hosted(installation, CONSUMER).peer.signing_pair() == old
+
+        place.issue(CONSUMER)
+        await eventually(lambda: hosted(installation, CONSUMER).peer.signing_pair() == place.pair(CONSUMER))
+
+
+async def test_what_was_refused_is_tried_again_without_being_told_again(
+    place: Place, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("klantenregister.reloading.RETRY_EVERY_S", 2 * ROUND_S)
+    apply, tries = Installation.apply, 0
+
+    async def apply_at_last(installation: Installation, settings: Settings) -> None:
+        nonlocal tries
+        tries += 1
+        if tries in (2, 3):  # the first is the start
+            raise Failed("the store is away")
+        await apply(installation, settings)
+
+    monkeypatch.setattr(Installation, "apply", apply_at_last)
+    async with watching(place) as (_, asked):
+        asked.set()
+        await eventually(lambda: told.count("configuration_applied") == 1)
+        assert told.problems() == ["the store is away"]
+        await rounds()
+        assert tries == 4
+
+
+async def test_a_file_that_may_be_read_again_is_noticed(place: Place) -> None:
+    """Who changes the mode alone writes nothing."""
+    key = place.folder / "pki" / f"{PROVIDER.slug}.key"
+    before = fingerprint(place.config, place.settings())
+    key.chmod(0o400)
+    assert fingerprint(place.config, place.settings())[key] != before[key]
+
+
+def test_the_files_are_all_that_the_configuration_names_but_for_crls(federation: Place) -> None:
     (federation.folder / "storage.url").write_text("memory:")
     del federation.document["storage"]
     federation.document["storage_file"] = "storage.url"
@@ -244,8 +293,6 @@ def test_the_files_are_all_that_the_configuration_names(federation: Place) -> No
         federation.config,
         federation.folder / "storage.url",
         pki / "root.pem",
-        pki / "root.crl",
-        pki / "ca.crl",
     }
 
 

@@ -5,12 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from certs.identity import PeerId
+from clock import FixedClock
+from gateway.txlog.log import TransactionLog
+from gateway.txlog.off import NoTransactionLog
 from klantenregister.errors import Failed, WrongUsage
 from klantenregister.stores import COLLECTIONS, open_stores
 from storage.errors import StoreUnavailable
 from storage.memory import MemoryDocuments, MemoryLog
 from storage.sqlite_documents import SqliteDocuments
 from tests.config.samples import document, load
+
+PEER_ID = PeerId("00000001823288444000")
 
 
 @pytest.mark.parametrize(
@@ -42,6 +48,22 @@ async def test_memory_is_opened(tmp_path: Path) -> None:
     await stores.close()
     with pytest.raises(StoreUnavailable):
         await stores.ping()
+
+
+async def test_transactions_are_logged_for_ever_unless_told_otherwise(tmp_path: Path) -> None:
+    stores = await open_stores(load(tmp_path, document(storage="memory:")))
+    assert isinstance(stores.transactions(PEER_ID), TransactionLog)
+    assert stores.retention(PEER_ID, FixedClock(0)) is None
+    await stores.close()
+
+
+async def test_a_log_that_is_off_is_told_aloud(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    settings = load(tmp_path, document(storage="memory:", transaction_log={"mode": "off", "retention_days": 1}))
+    stores = await open_stores(settings)
+    assert isinstance(stores.transactions(PEER_ID), NoTransactionLog)
+    assert stores.retention(PEER_ID, FixedClock(0)) is not None
+    assert [record.message for record in caplog.records] == ["transactions_are_not_logged"]
+    await stores.close()
 
 
 async def test_ping_asks_the_log_too(tmp_path: Path) -> None:

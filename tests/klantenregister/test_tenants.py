@@ -7,14 +7,28 @@ import pytest
 
 from certs.errors import CertsError
 from certs.identity import PeerId
-from certs.trust import RevocationMode
+from certs.revocation import RevocationMode
 from clock import SystemClock
 from gateway.fsc.profile import HashProfile
 from klantenregister.errors import WrongUsage
-from klantenregister.tenants import load_group, load_tenants, register_tenants
+from klantenregister.tenants import (
+    LoadedTenants,
+    issuers_of,
+    load_group,
+    load_tenants,
+    load_trust,
+    register_tenants,
+)
 from register.access import hash_token
 from register.tenancy import Application, PeerPolicy, RegisterService
 from tests.klantenregister.running import APPLICATION_TOKEN, CONSUMER, DIRECTORY, PROVIDER, SCOPES, SERVICE, Place
+
+NOW = SystemClock().now()
+
+
+def loaded_now(place: Place) -> LoadedTenants:
+    settings = place.settings()
+    return load_tenants(settings, load_trust(settings.group), now=NOW)
 
 
 def test_the_group_is_translated(federation: Place) -> None:
@@ -25,7 +39,7 @@ def test_the_group_is_translated(federation: Place) -> None:
         "revocation": {"mode": "hard", "crl": ["pki/root.crl", "pki/ca.crl"]},
     }
     settings = federation.settings().group
-    group = load_group(settings)
+    group = load_group(settings, load_trust(settings))
 
     assert (group.id, group.token_ttl_s, group.allow_any_port) == ("fsc.example.test", 60, True)
     assert group.subject_rule == settings.subject_rule
@@ -38,7 +52,7 @@ def test_the_mode_of_revocation_is_that_of_the_configuration(federation: Place) 
     accepted = {}
     for mode in RevocationMode:
         federation.document["group"]["revocation"] = {"mode": mode.value, "crl": []}
-        trust = load_group(federation.settings().group).trust
+        trust = load_trust(federation.settings().group)
         try:
             trust.verify_chain(pair.certificate, pair.chain[1:], now=now)
             accepted[mode] = True
@@ -62,11 +76,12 @@ def test_a_file_of_the_group_that_cannot_be_used_is_wrong_usage(
     place.document["group"] |= group
 
     with pytest.raises(WrongUsage, match=rf"^group: .*{named}"):
-        load_group(place.settings().group)
+        load_trust(place.settings().group)
 
 
 def test_tenants_are_translated_with_their_keys(federation: Place) -> None:
-    directory, provider, consumer = load_tenants(federation.settings())
+    loaded = loaded_now(federation)
+    directory, provider, consumer = loaded.tenants
 
     assert (directory.directory, provider.directory) == (True, False)
     assert (provider.peer_id, provider.name, provider.slug) == (PROVIDER.peer_id, PROVIDER.name, PROVIDER.slug)
@@ -81,8 +96,40 @@ def test_a_key_that_does_not_fit_is_wrong_usage_and_names_the_tenant(federation:
     pki = federation.folder / "pki"
     (pki / f"{CONSUMER.slug}.key").write_bytes((pki / f"{PROVIDER.slug}.key").read_bytes())
 
-    with pytest.raises(WrongUsage, match=rf"tenants\[2\]\.certificates: .*{CONSUMER.slug}"):
-        load_tenants(federation.settings())
+    with pytest.raises(WrongUsage, match=rf"tenants\[2\]\.certificates\[0\]: .*{CONSUMER.slug}"):
+        loaded_now(federation)
+
+
+def test_what_is_served_goes_on_where_the_files_hold_nothing_better(federation: Place) -> None:
+    settings = federation.settings()
+    first = load_tenants(settings, load_trust(settings.group), now=NOW)
+    old, pki = federation.pair(CONSUMER), federation.folder / "pki"
+    (pki / f"{CONSUMER.slug}.key").write_text("half of a k")
+    federation.issue(PROVIDER)
+
+    again = load_tenants(settings, load_trust(settings.group), first.served, now=NOW)
+
+    assert again.tenants[1].key_pairs == (federation.pair(PROVIDER),) != first.tenants[1].key_pairs
+    assert again.tenants[2].key_pairs == (old,)
+    # That one is still what the next reading goes on with.
+    assert load_tenants(settings, load_trust(settings.group), again.served, now=NOW).tenants[2].key_pairs == (old,)
+
+
+def test_an_intermediate_that_is_missing_yet_is_noticed_where_something_serves(federation: Place) -> None:
+    settings = federation.settings()
+    first = load_tenants(settings, load_trust(settings.group), now=NOW)
+    old = federation.pair(CONSUMER)
+    federation.issue(CONSUMER)
+    certificate = federation.folder / "pki" / f"{CONSUMER.slug}.pem"
+    leaf, _, rest = certificate.read_text().partition("-----END CERTIFICATE-----\n")
+    certificate.write_text(f"{leaf}-----END CERTIFICATE-----\n")
+
+    half = load_tenants(settings, load_trust(settings.group), first.served, now=NOW)
+    certificate.write_text(f"{leaf}-----END CERTIFICATE-----\n{rest}")
+    whole = load_tenants(settings, load_trust(settings.group), half.served, now=NOW)
+
+    assert half.tenants[2].key_pairs == (old,)
+    assert whole.tenants[2].key_pairs == (federation.pair(CONSUMER),)
 
 
 def test_the_register_sees_only_its_own_services_and_no_token(federation: Place) -> None:
@@ -129,5 +176,12 @@ def test_no_tenants_are_no_tenants(tmp_path: Path) -> None:
     place = Place.make(tmp_path)
     place.document["tenants"] = []
 
-    assert load_tenants(place.settings()) == ()
+    assert loaded_now(place).tenants == ()
     assert register_tenants(place.settings()).get(PeerId(PROVIDER.peer_id)) is None
+
+
+def test_the_issuers_of_all_tenants_are_told_once(federation: Place) -> None:
+    tenants = loaded_now(federation).tenants
+
+    assert len(tenants) == 3
+    assert issuers_of(tenants) == federation.pair(PROVIDER).chain[1:]

@@ -1,7 +1,8 @@
 import pytest
 
 from storage.errors import StoreUnavailable
-from storage.memory_cache import LISTENER_BACKLOG, MemoryCache
+from storage.listeners import LISTENER_BACKLOG
+from storage.memory_cache import MemoryCache
 
 
 class Time:

@@ -9,15 +9,13 @@ import pytest
 
 from storage.errors import StoreUnavailable
 from storage.sqlite_connection import (
-    APPLICATION_ID,
-    PROBE,
     Link,
     LinkPool,
     SqliteFile,
     no_preparation,
-    primary_code,
     unavailable,
 )
+from storage.sqlite_open import APPLICATION_ID, PROBE, primary_code
 
 
 @pytest.fixture
@@ -54,6 +52,17 @@ def test_creating_again_changes_nothing(file: SqliteFile) -> None:
     file.create()
     assert probes(connection) == 1
     connection.close()
+
+
+def test_an_older_layout_is_marked_anew_and_keeps_what_it_holds(file: SqliteFile) -> None:
+    connection = file.connect(timeout_s=1)
+    connection.execute(PROBE)
+    newer = SqliteFile(file.path, 4)
+    newer.create()
+    assert (pragma(connection, "user_version"), probes(connection)) == (4, 1)
+    connection.close()
+    with pytest.raises(StoreUnavailable, match="newer version"):
+        file.create()
 
 
 def test_many_may_create_at_once(tmp_path: Path) -> None:

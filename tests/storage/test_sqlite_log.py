@@ -1,6 +1,7 @@
 import asyncio
 import os
 import shutil
+import signal
 import sqlite3
 import threading
 from collections.abc import AsyncIterator
@@ -13,6 +14,7 @@ from storage.errors import StoreUnavailable
 from storage.group_commit import QueueLimits
 from storage.log import KeyIn, Log, LogEntry, LogKind, LogQuery
 from storage.sqlite_log import SqliteLog, log_path
+from tests.storage.child import children_of
 from tests.storage.children import both_halves, durable_at_kill, durable_on_full_disk, entry_ids
 
 CALLS = LogKind("calls", ("peer",), ("peer",))
@@ -77,6 +79,30 @@ async def test_everything_it_was_told_durable_survives_a_kill(path: Path) -> Non
     found = await entry_ids(path)
     assert both_halves(durable) <= set(found)
     assert len(found) % 2 == 0
+
+
+async def test_everything_it_was_told_durable_survives_the_death_of_its_writer(path: Path) -> None:
+    store, before = SqliteLog(path, 0), children_of(os.getpid())
+    await store.open([CALLS])
+    log, durable, refused, deaths = store.for_tenant("t", CALLS), set[str](), 0, 0
+    while deaths < 5:
+        keys = [f"{deaths}-{len(durable)}-{refused}-{number}" for number in range(8)]
+        appends = [asyncio.ensure_future(log.append([entry(key)])) for key in keys]
+        if len(durable) > 50 * deaths + 30:
+            await asyncio.sleep(0)
+            for pid in set(children_of(os.getpid())) - set(before):
+                os.kill(pid, signal.SIGKILL)
+            deaths += 1
+        for key, outcome in zip(keys, await asyncio.gather(*appends, return_exceptions=True), strict=True):
+            assert outcome is None or isinstance(outcome, StoreUnavailable)
+            refused += outcome is not None
+            durable |= {key} if outcome is None else set()
+    await store.close()
+    assert refused
+    await store.open([CALLS])
+    page = await store.for_tenant("t", CALLS).find(LogQuery(limit=10_000))
+    await store.close()
+    assert durable <= {one.id for one in page.entries}
 
 
 async def test_a_full_disk_refuses_whole_appends_and_ends(path: Path) -> None:

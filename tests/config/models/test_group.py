@@ -2,7 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from certs.identity import SubjectRule
-from certs.trust import RevocationMode
+from certs.revocation import RevocationMode
 from config.models.group import GroupSettings
 
 

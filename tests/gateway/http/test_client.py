@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
+from certs.custody import KeyPair
 from certs.errors import CustodyError
 from certs.identity import PeerId
 from certs.tls import server_context
@@ -112,7 +113,8 @@ async def test_without_a_valid_certificate_nobody_is_reached(group: Federation, 
 
 
 async def test_a_key_that_cannot_be_used_is_told_as_such(group: Federation, peer: LocalPeer) -> None:
-    def broken(_: PeerId) -> ssl.SSLContext:
+    def broken(peer_id: PeerId, pair: KeyPair | None = None) -> ssl.SSLContext:
+        del peer_id, pair
         raise CustodyError("our key cannot be used for TLS")
 
     client = PeerClient(group.sessions.peers, broken, timeout_s=1, max_body_bytes=1)

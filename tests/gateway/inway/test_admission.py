@@ -19,13 +19,13 @@ from gateway.errors import (
 )
 from gateway.fsc.grants import ConnectionGrant, NamedPeer, PublishedService, ServicePublicationGrant
 from gateway.fsc.names import GrantHash, GroupId
-from gateway.fsc.token import SignedClaims, parse_token
+from gateway.fsc.token import Authorization, SignedClaims, parse_token
 from gateway.inway.admission import (
     MAX_AUTHORIZATION_LENGTH,
-    Admission,
     admit,
     inway_identity,
     signed_claims,
+    transaction_id_of,
     valid_grant,
 )
 from tests.gateway.dataplane import DataPlane
@@ -36,15 +36,10 @@ def consumer_certificate() -> PeerCertificate:
     return describe(key_pair(CONSUMER).certificate, RULE)
 
 
-def admitted(plane: DataPlane, token: str, *, transaction_id: str | None = None) -> Admission:
+def admitted(plane: DataPlane, token: str) -> Authorization:
     """What `admit` makes of a token of the consumer."""
-    return admit(
-        plane.provider,
-        consumer_certificate(),
-        authorization=[f"Bearer {token}"],
-        transaction_id=[transaction_id or uuid7()],
-        now=plane.clock.now(),
-    )
+    value = f"Bearer {token}".encode()
+    return admit(plane.provider, consumer_certificate(), authorization=[value], now=plane.clock.now())[0]
 
 
 def _encoded(data: bytes) -> str:
@@ -114,37 +109,44 @@ async def test_a_forged_token_is_refused(plane: DataPlane, forge: Callable[[str]
 
 
 async def test_a_request_with_everything_in_order_is_admitted(plane: DataPlane) -> None:
-    transaction_id = uuid7()
-    admission = admitted(plane, plane.token(), transaction_id=transaction_id)
     audience = plane.provider.tenant.inway_address
-    assert admission.authorization == valid_claims(plane.contract, audience=audience, now=plane.clock.now())
-    assert admission.transaction_id == transaction_id
+    assert admitted(plane, plane.token()) == valid_claims(plane.contract, audience=audience, now=plane.clock.now())
 
 
 @pytest.mark.parametrize(
-    ("authorization", "transaction_id", "error"),
+    ("authorization", "error"),
     [
-        ([], [], AccessTokenMissing),
-        ([""], [], AccessTokenMissing),
-        (["Bearer a", "Bearer a"], [], AccessTokenInvalid),
-        (["{good}"], [], MissingLogRecordId),
-        (["{good}"], [""], InvalidLogRecordId),
-        (["{good}"], ["01a20966-5068-77ca-a1b0-299c54a3a583"] * 2, InvalidLogRecordId),
-        (["{good}"], ["01a20966-5068-47ca-a1b0-299c54a3a583"], InvalidLogRecordId),
+        ([], AccessTokenMissing),
+        ([b""], AccessTokenMissing),
+        ([b"Bearer a", b"Bearer a"], AccessTokenInvalid),
+        ([b"Bearer \xc3\xa9.\xff.x"], AccessTokenInvalid),
     ],
 )
-async def test_headers_that_are_missing_repeated_or_malformed(
-    plane: DataPlane, authorization: list[str], transaction_id: list[str], error: type[FscError]
+async def test_a_token_that_is_missing_repeated_or_malformed(
+    plane: DataPlane, authorization: list[bytes], error: type[FscError]
 ) -> None:
-    good = f"Bearer {plane.token()}"
     with pytest.raises(error):
-        admit(
-            plane.provider,
-            consumer_certificate(),
-            authorization=[value.replace("{good}", good) for value in authorization],
-            transaction_id=transaction_id,
-            now=plane.clock.now(),
-        )
+        admit(plane.provider, consumer_certificate(), authorization=authorization, now=plane.clock.now())
+
+
+@pytest.mark.parametrize(
+    ("values", "error"),
+    [
+        ([], MissingLogRecordId),
+        ([b""], InvalidLogRecordId),
+        ([b"01a20966-5068-77ca-a1b0-299c54a3a583"] * 2, InvalidLogRecordId),
+        ([b"01a20966-5068-47ca-a1b0-299c54a3a583"], InvalidLogRecordId),
+        ([b"01a20966-5068-77ca-a1b0-299c54a3a58\xff"], InvalidLogRecordId),
+    ],
+)
+def test_a_transaction_id_that_is_missing_repeated_or_malformed(values: list[bytes], error: type[FscError]) -> None:
+    with pytest.raises(error):
+        transaction_id_of(values)
+
+
+def test_a_transaction_id_is_taken_as_it_is() -> None:
+    given = uuid7()
+    assert transaction_id_of([given.encode()]) == given
 
 
 async def test_an_endless_token_is_not_even_looked_at(plane: DataPlane) -> None:
@@ -155,9 +157,9 @@ async def test_an_endless_token_is_not_even_looked_at(plane: DataPlane) -> None:
 async def test_of_two_faults_the_first_is_told(plane: DataPlane) -> None:
     expired = plane.token(expires_at=plane.clock.now(), group_id=GroupId("another.group"))
     with pytest.raises(AccessTokenExpired):
-        admitted(plane, expired, transaction_id="malformed")
+        admitted(plane, expired)
     with pytest.raises(WrongGroupIdInToken):
-        admitted(plane, plane.token(group_id=GroupId("another.group")), transaction_id="malformed")
+        admitted(plane, plane.token(group_id=GroupId("another.group")))
 
 
 async def test_only_our_own_certificates_verify_a_token(plane: DataPlane) -> None:

@@ -79,7 +79,7 @@ async def test_without_a_peer_we_and_the_directories_are_examined() -> None:
                     await asyncio.sleep(0.01)
         steps = await diagnose(hosted.peer, None)
     assert all(step.outcome is not Outcome.FAILED for step in steps)
-    assert outcomes(steps, "ours") == ended(Outcome.OK, "certificate", "jwks")
+    assert outcomes(steps, "ours") == ended(Outcome.OK, "certificate", "revocation", "jwks")
     assert outcomes(steps, "our Manager") == ended(Outcome.OK, "dns", "tcp", "tls", "manager")
     assert outcomes(steps, "our Inway") == ended(Outcome.SKIPPED, "inway")
     names = ("address", "dns", "tcp", "tls", "manager", "clock", "announce", "jwks")

@@ -15,6 +15,8 @@ import pytest
 from certs.custody import KeyPair
 from certs.errors import CertsError
 from certs.identity import PeerId
+from certs.revocation import RevocationMode
+from certs.trust import TrustStore
 from gateway.fsc.jcs import JsonObject
 from gateway.fsc.jwks import build_jwks
 from gateway.fsc.names import InwayAddress, ManagerAddress
@@ -256,3 +258,25 @@ async def test_an_inway_asks_for_a_token_and_whatever_else_is_none() -> None:
             with pytest.raises(PeerUnreachable) as unreachable:
                 await probes.inway_answers(ours.peer, elsewhere)
         assert failure_of(unreachable.value) is Failure.WRONG_PEER
+
+
+async def test_what_is_known_of_revocation_fails_in_hard_only() -> None:
+    async with federation() as group:
+        peer = (await group.host()).peer
+        anchors = authority().anchors_pem()
+        crls = (authority().crl_pem(), authority().root_crl_pem())
+
+        def trusting(mode: RevocationMode, *lists: bytes) -> None:
+            trust = TrustStore.from_pem([anchors], crls=lists, mode=mode)
+            trust.meet(authority().intermediate.chain, group.clock.now())
+            peer.tenant = replace(peer.tenant, group=replace(peer.tenant.group, trust=trust))
+
+        trusting(RevocationMode.HARD, *crls)
+        assert probes.revocation_known(peer) == "hard: nothing is lacking"
+        trusting(RevocationMode.OFF)
+        assert probes.revocation_known(peer) == "off: nothing is lacking"
+        trusting(RevocationMode.SOFT, crls[1])
+        assert probes.revocation_known(peer).endswith("development CA is missing")
+        trusting(RevocationMode.HARD, crls[1])
+        with pytest.raises(ProbeFailed, match="development CA is missing"):
+            probes.revocation_known(peer)

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from gateway.errors import ServiceNotFound
 from gateway.fsc.names import InwayAddress, ServiceName
-from gateway.outway.replay import MAX_KEPT_BYTES
+from gateway.relay.exchange import MAX_KEPT_BYTES
 from tests.gateway.dataplane import DataPlane, inway_name, refusal
 from tests.gateway.echo import answering
 from tests.gateway.material import (

@@ -65,8 +65,8 @@ def declared(name: str) -> ConnectionSettings:
 
 async def refused(selector: Selector, *records: ContractRecord, connections: tuple[str, ...] = ()) -> OutwayError:
     store = await store_of(*records)
-    outway = OutwayIdentity(CONSUMER, THUMBPRINT, ("outway.test",))
-    choices = Choices(store.view, [declared(name) for name in connections], outway, NOW)
+    outway = OutwayIdentity(CONSUMER, key_pair(CONSUMER), ("outway.test",))
+    choices = Choices(store.view, [declared(name) for name in connections], (outway,), NOW)
     assert select_grant(selector, choices) is None
     error = await explain(selector, choices, store)
     assert error.status == 400
@@ -223,7 +223,7 @@ async def test_no_more_is_named_than_a_person_reads() -> None:
 
 async def test_a_malformed_service_is_told_as_such() -> None:
     store = await store_of()
-    choices = Choices(store.view, (), OutwayIdentity(CONSUMER, THUMBPRINT, ()), NOW)
+    choices = Choices(store.view, (), (OutwayIdentity(CONSUMER, key_pair(CONSUMER), ()),), NOW)
     with pytest.raises(InvalidRequest):
         await explain(Selector(None, "echo", None), choices, store)
 

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certs.thumbprint import PublicKeyThumbprint
 from config.settings import ConnectionSettings
 from gateway.errors import InvalidRequest
 from gateway.fsc.grants import (
@@ -25,7 +24,7 @@ from gateway.fsc.names import ServiceName
 from gateway.fsc.signature import SignatureType
 from gateway.fsc.state import ContractState
 from gateway.outway.selection import Choices, OutwayIdentity, SelectedGrant, Selector, select_grant
-from gateway.state.contract_store import ContractView
+from gateway.state.contract_view import ContractView
 from gateway.state.contracts import ContractRecord
 from tests.gateway.material import (
     CONSUMER,
@@ -34,6 +33,7 @@ from tests.gateway.material import (
     PROVIDER,
     SERVICE_DELEGATOR,
     STRANGER,
+    authority,
     connection_grant,
     doubly_delegated_grant,
     key_pair,
@@ -62,8 +62,8 @@ def view_of(*records: ContractRecord) -> ContractView:
 
 
 def choices(*known: ContractRecord, connections: tuple[ConnectionSettings, ...] = (), names: str = "") -> Choices:
-    identity = OutwayIdentity(CONSUMER, key_pair(CONSUMER).public_key_thumbprint, tuple(names.split()))
-    return Choices(view_of(*known), connections, identity, NOW)
+    identity = OutwayIdentity(CONSUMER, key_pair(CONSUMER), tuple(names.split()))
+    return Choices(view_of(*known), connections, (identity,), NOW)
 
 
 def selected_from(selector: Selector, there: Choices) -> SelectedGrant:
@@ -218,12 +218,55 @@ def test_only_plain_grants_for_our_present_key_are_selected_by_name(grant: Grant
         assert select_grant(selector, there) is None
 
 
+def with_pairs(there: Choices, *numbers: int) -> Choices:
+    """The same choices for an Outway with these of our keys, the newest first."""
+    return replace(there, outways=tuple(OutwayIdentity(CONSUMER, key_pair(CONSUMER, one), ()) for one in numbers))
+
+
+EARLIER_CONTRACT = contract(_connection(Outway(peer_id=CONSUMER, identification=EARLIER_KEY)))
+
+
 def test_another_key_of_ours_changes_what_is_selected() -> None:
-    record = contract(_connection(Outway(peer_id=CONSUMER, identification=EARLIER_KEY)))
-    thumbprint: PublicKeyThumbprint = key_pair(CONSUMER, 7).public_key_thumbprint
-    there = choices(ECHO_CONTRACT, record)
-    there = replace(there, outway=replace(there.outway, public_key_thumbprint=thumbprint))
-    assert selected_from(by(service=f"{PROVIDER}/{ECHO}"), there).grant_hash == record.grant_hashes[0]
+    there = with_pairs(choices(ECHO_CONTRACT, EARLIER_CONTRACT), 7)
+    assert selected_from(by(service=f"{PROVIDER}/{ECHO}"), there).grant_hash == EARLIER_CONTRACT.grant_hashes[0]
+
+
+# -- by which of our keys
+
+BY_NAME = [by(service=f"{PROVIDER}/{ECHO}"), by(host="klant.outway")]
+
+
+@pytest.mark.parametrize("selector", [*BY_NAME, by(grant_hash=EARLIER_CONTRACT.grant_hashes[0])])
+def test_until_there_is_a_contract_for_the_newest_key_the_one_before_it_serves(selector: Selector) -> None:
+    there = with_pairs(choices(EARLIER_CONTRACT, connections=(declared("klant"),)), 9, 0, 7, 8)
+    selected = selected_from(selector, there)
+    assert (selected.grant_hash, selected.pair) == (EARLIER_CONTRACT.grant_hashes[0], key_pair(CONSUMER, 7))
+
+
+@pytest.mark.parametrize("selector", BY_NAME)
+def test_a_contract_for_the_newest_key_goes_before_all_others(selector: Selector) -> None:
+    there = with_pairs(choices(ECHO_CONTRACT, EARLIER_CONTRACT, connections=(declared("klant"),)), 0, 7)
+    assert selected_from(selector, there).pair == key_pair(CONSUMER, 0)
+    assert selected_from(selector, with_pairs(there, 7, 0)).pair == key_pair(CONSUMER, 7)
+
+
+def test_a_contract_made_before_the_properties_changed_goes_before_an_earlier_key() -> None:
+    made_before = replace(ECHO_CONTRACT, made_for="connection klant")
+    as_wanted = contract(
+        _connection(Outway(peer_id=CONSUMER, identification=EARLIER_KEY)).model_copy(update={"properties": {"a": 1}})
+    )
+    there = choices(made_before, as_wanted, connections=(declared("klant", properties={"a": 1}),))
+    assert selected_from(by(host="klant"), with_pairs(there, 0, 7)).pair == key_pair(CONSUMER, 0)
+
+
+def test_two_certificates_of_one_key_are_used_newest_first() -> None:
+    renewed = authority().issue(
+        peer_id=CONSUMER, name="renewed", dns_names=["x.test"], private_key=key_pair(CONSUMER).private_key
+    )
+    there = choices(ECHO_CONTRACT)
+    newest = OutwayIdentity(CONSUMER, renewed, ())
+    there = replace(there, outways=(newest, *there.outways))
+    assert selected_from(by(service=f"{PROVIDER}/{ECHO}"), there).pair is renewed
 
 
 # -- by Host name

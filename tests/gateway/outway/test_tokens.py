@@ -11,7 +11,7 @@ from gateway.outway.tokens import TokenSource
 from gateway.state.access_tokens import OutwayToken
 from gateway.state.contracts import ContractRecord
 from tests.gateway.dataplane import DataPlane
-from tests.gateway.material import TTL_S, doubly_delegated_grant, only_raw_bytes
+from tests.gateway.material import CONSUMER, TTL_S, doubly_delegated_grant, key_pair, only_raw_bytes
 
 
 def selected(plane: DataPlane) -> SelectedGrant:
@@ -21,7 +21,7 @@ def selected(plane: DataPlane) -> SelectedGrant:
 def selected_in(record: ContractRecord) -> SelectedGrant:
     (grant,) = record.content.grants
     assert isinstance(grant, ConnectionGrant)
-    return SelectedGrant(grant, record.grant_hashes[0])
+    return SelectedGrant(grant, record.grant_hashes[0], key_pair(CONSUMER))
 
 
 def answer(status: int = 200, **body: object) -> web.Response:

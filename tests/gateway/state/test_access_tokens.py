@@ -18,7 +18,16 @@ from gateway.state.access_tokens import (
     obtain_token,
 )
 from tests.gateway.dataplane import DataPlane, manager_name
-from tests.gateway.material import PROVIDER, STRANGER, TTL_S, authority, connection_grant, only_raw_bytes
+from tests.gateway.material import (
+    CONSUMER,
+    PROVIDER,
+    STRANGER,
+    TTL_S,
+    authority,
+    connection_grant,
+    key_pair,
+    only_raw_bytes,
+)
 
 
 def answer(status: int = 200, **body: object) -> web.Response:
@@ -28,7 +37,7 @@ def answer(status: int = 200, **body: object) -> web.Response:
 async def fetched(plane: DataPlane) -> OutwayToken:
     (grant,) = plane.contract.content.grants
     assert isinstance(grant, ConnectionGrant)
-    return await obtain_token(plane.consumer, grant, plane.grant_hash)
+    return await obtain_token(plane.consumer, grant, plane.grant_hash, key_pair(CONSUMER))
 
 
 async def test_a_token_tells_where_to_go_and_what_to_log(plane: DataPlane) -> None:
@@ -106,7 +115,7 @@ async def test_a_provider_whose_manager_nobody_knows(plane: DataPlane) -> None:
     grant = connection_grant()
     unknown = grant.model_copy(update={"service": grant.service.model_copy(update={"peer_id": STRANGER})})
     with pytest.raises(TokenRequestFailed, match="no Directory to ask"):
-        await obtain_token(plane.consumer, unknown, plane.grant_hash)
+        await obtain_token(plane.consumer, unknown, plane.grant_hash, key_pair(CONSUMER))
 
 
 async def test_what_the_manager_called_the_refusal_is_told_apart(plane: DataPlane) -> None:

@@ -32,6 +32,18 @@ def test_each_delivery_of_a_contract_has_its_own_time() -> None:
     assert agenda.take_due(NOW + 9) == [record]
 
 
+def test_what_is_owed_is_counted_with_the_oldest_contract() -> None:
+    agenda = Agenda()
+    assert agenda.owed() == (0, 0, None)
+    record = owing(record_of(), NOW, NOW + 9)
+    tried = replace(record.deliveries[0], attempts=3)
+    agenda.put(replace(record, deliveries=(tried, *record.deliveries[1:])))
+    agenda.put(owing(record_of(), NOW))
+    assert agenda.owed() == (3, 1, record.content.created_at)
+    agenda.put(replace(record, deliveries=()))
+    assert agenda.owed()[:2] == (1, 0)
+
+
 def test_a_later_write_counts() -> None:
     agenda, record = Agenda(), record_of()
     agenda.put(owing(record, NOW))

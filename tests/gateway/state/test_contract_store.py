@@ -1,22 +1,24 @@
 """The Contracts of one tenant: concurrent writers, aliases, the view, and what is owed. On every embedded back end."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from certs.identity import PeerId
 from clock import FixedClock
 from gateway.fsc.contract import parse_contract_content
 from gateway.fsc.grants import Grant
 from gateway.fsc.hashes import compute_all
 from gateway.fsc.profile import HashProfile
 from gateway.fsc.signature import SignatureType
+from gateway.state.changes import Change, Topic
 from gateway.state.contract_store import COLLECTIONS, ENDED_KEPT_S, ContractStore, IvInUse
 from gateway.state.contracts import ContractRecord, Delivery, DeliveryAction
-from storage.documents import DocumentStore, Query, Sort
+from storage.documents import Delete, Document, Documents, DocumentStore, Put, Query, Sort
 from storage.errors import Conflict, StoreUnavailable
 from storage.memory import MemoryDocuments
 from storage.sqlite_documents import SqliteDocuments
@@ -172,11 +174,11 @@ async def test_a_contract_that_never_holds_still_is_given_up(store: ContractStor
         def __getattr__(self, name: str) -> Any:
             return getattr(documents, name)
 
-        async def put(self, *args: Any, **named: Any) -> Any:
+        async def put_many(self, *args: Any) -> Any:
             nonlocal turns
             turns += 1
             await meddle()
-            return await documents.put(*args, **named)
+            return await documents.put_many(*args)
 
     store._documents = Meddled()
     with pytest.raises(StoreUnavailable, match="too often"):
@@ -497,3 +499,144 @@ async def test_a_store_that_is_away_is_told(clock: FixedClock) -> None:
         with pytest.raises(StoreUnavailable):
             await call
     assert store.valid_by_grant(record.grant_hashes[0], NOW) == record
+
+
+# -- beside other processes
+
+
+@pytest.fixture
+async def shared(documents: DocumentStore, clock: FixedClock, tmp_path: Path) -> AsyncIterator[ContractStore]:
+    """The same Contracts as another process has them."""
+    other = documents
+    if isinstance(documents, SqliteDocuments):
+        other = SqliteDocuments(tmp_path / "contracts.db")
+        await other.open(COLLECTIONS)
+    yield ContractStore(other.for_tenant(PROVIDER), clock.now)
+    if other is not documents:
+        await other.close()
+
+
+async def test_what_another_process_wrote_is_known_once_it_is_told(store: ContractStore, shared: ContractStore) -> None:
+    record = record_of(accepted=True)
+    await shared.create(record)
+    assert store.valid_by_grant(record.grant_hashes[0], NOW) is None
+    await store.refresh(record.content_hash)
+    assert store.valid_by_grant(record.grant_hashes[0], NOW) == record
+
+    await shared.update(record.content_hash, lambda one: signed(one, REVOKE))
+    assert store.valid_by_grant(record.grant_hashes[0], NOW) == record
+    await store.refresh(record.content_hash)
+    assert store.valid_by_grant(record.grant_hashes[0], NOW) is None
+
+
+async def test_what_nobody_told_is_found_by_looking(
+    store: ContractStore, shared: ContractStore, clock: FixedClock
+) -> None:
+    old, record = record_of(accepted=True), record_of(accepted=True, iv="0192f000-0000-7000-8000-00000000abcd")
+    await shared.create(old)
+    clock.advance(100)
+    await shared.create(record)
+
+    await store.catch_up(NOW + 50)
+    assert store.view.alive() == [record]
+    await shared.update(record.content_hash, lambda one: signed(one, REVOKE))
+    await store.catch_up(NOW + 50)
+    assert store.view.alive() == []
+    changes = store.changes
+    await store.catch_up(NOW + 50)
+    assert store.changes == changes
+    await store.catch_up(None)
+    assert store.view.alive() == [old]
+
+
+async def test_a_turn_and_a_debt_of_another_process_wake_who_waits(store: ContractStore, shared: ContractStore) -> None:
+    record = replace(record_of(accepted=True), made_for="connection brp")
+    await shared.create(record.owed_to((FOREIGN,), DeliveryAction.SUBMIT, now=NOW))
+    store.owed.clear()
+    store.turned.clear()
+    await store.refresh(record.content_hash)
+
+    assert store.owed.is_set()
+    assert store.turned.is_set()
+
+
+class Slow:
+    """Documents whose writes are heard of late: another process writes in between."""
+
+    def __init__(self, documents: Documents, meanwhile: Callable[[], Awaitable[object]]) -> None:
+        self._documents = documents
+        self._meanwhile: Callable[[], Awaitable[object]] | None = meanwhile
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._documents, name)
+
+    async def put_many(self, writes: Sequence[Put | Delete]) -> tuple[Document, ...]:
+        written = await self._documents.put_many(writes)
+        meanwhile, self._meanwhile = self._meanwhile, None
+        if meanwhile is not None:
+            await meanwhile()
+        return written
+
+
+async def test_a_revocation_between_our_write_and_our_hearing_of_it_stands(
+    documents: DocumentStore, shared: ContractStore, clock: FixedClock
+) -> None:
+    record = record_of()
+    await shared.create(record)
+
+    async def revoke() -> None:
+        await shared.refresh(record.content_hash)
+        await shared.update(record.content_hash, lambda one: signed(one, REVOKE))
+        await ours.refresh(record.content_hash)
+
+    ours = ContractStore(cast(Documents, Slow(documents.for_tenant(PROVIDER), revoke)), clock.now)
+
+    def accept(one: ContractRecord) -> ContractRecord:
+        return one.with_signature(ACCEPT, CONSUMER, "a.b.c").with_signature(ACCEPT, PROVIDER, "a.b.c")
+
+    await ours.update(record.content_hash, accept)
+    assert ours.valid_by_grant(record.grant_hashes[0], NOW) is None
+
+
+async def test_every_write_is_told_and_one_that_failed_as_one_that_may_have_been(clock: FixedClock) -> None:
+    documents, told = MemoryDocuments(), list[Change]()
+    await documents.open(COLLECTIONS)
+    store = ContractStore(documents.for_tenant(PROVIDER), clock.now, told.append)
+    record = record_of()
+    await store.create(record)
+    with pytest.raises(Conflict):
+        await store.create(record)
+    documents.available = False
+    with pytest.raises(StoreUnavailable):
+        await store.update(record.content_hash, signed)
+
+    assert [(one.topic, one.id) for one in told] == [(Topic.CONTRACT, record.content_hash)] * 2
+    assert told[0].revision
+    assert told[1].revision == ""
+
+
+async def test_a_view_that_is_not_current_vouches_for_nothing(store: ContractStore) -> None:
+    record = record_of(accepted=True)
+    await store.create(record)
+    store.is_current = False
+
+    with pytest.raises(StoreUnavailable):
+        store.valid_by_grant(record.grant_hashes[0], NOW)
+
+
+async def test_of_many_changes_by_two_processes_at_once_none_is_lost(
+    store: ContractStore, shared: ContractStore
+) -> None:
+    record = record_of()
+    await store.create(record)
+    others = [PeerId(f"{number:020}") for number in range(1, 41)]
+
+    async def sign_all(by: ContractStore, peers: Sequence[PeerId]) -> None:
+        for peer in peers:
+            await by.update(record.content_hash, lambda one: one.with_signature(ACCEPT, peer, "a.b.c"))  # noqa: B023
+
+    await asyncio.gather(sign_all(store, others[::2]), sign_all(shared, others[1::2]))
+    await store.refresh(record.content_hash)
+    found = await store.get(record.content_hash)
+    assert found is not None
+    assert set(found.signatures[ACCEPT]) == set(others)

@@ -1,5 +1,6 @@
 """The transaction log: what is written is found again, by whom it concerns and by nobody else."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -7,19 +8,23 @@ from pathlib import Path
 import pytest
 
 from certs.identity import PeerId
+from certs.thumbprint import CertificateThumbprint
 from gateway.errors import TransactionLogWriteError
+from gateway.fsc.claims import Claims
+from gateway.fsc.external_contract import CONNECTION_REFERENCE
 from gateway.fsc.logrecord import Direction, LogRecord
-from gateway.fsc.names import GrantHash, ServiceName, TransactionId
-from gateway.state.transactions import RecordFilter
+from gateway.fsc.names import GrantHash, GroupId, ServiceName, TransactionId
+from gateway.state.transactions import PreparedRecord, RecordFilter
 from gateway.txlog.log import TRANSACTIONS, TransactionLog
 from storage.errors import InvalidCursor, StoreUnavailable
-from storage.log import LogStore
+from storage.log import LogEntry, LogStore
 from storage.memory import MemoryLog
 from storage.sqlite_log import SqliteLog
 from tests.gateway.harness import CONSUMER, FOREIGN, OTHER, PROVIDER, SERVICE
 
 AT = 1_800_000_000
 ROLES = ("outway_peer_id", "service_peer_id", "delegator_peer_id", "service_delegator_peer_id")
+REFERENCE = {CONNECTION_REFERENCE: {"reference": "1", "delegator_id": "2", "delegator_name": "3"}}
 EXTERNAL = {"delegation.connection.external_contract_reference": {"reference": "1", "delegator_id": "2"}}
 
 
@@ -70,6 +75,70 @@ async def found(log: TransactionLog, **wanted: object) -> list[LogRecord]:
 async def test_a_record_is_found_as_it_was_written(log: TransactionLog, written: LogRecord) -> None:
     await log.append(written)
     assert await found(log) == [written]
+
+
+CLAIMS = Claims(
+    grant_hash=GrantHash("$1$3$aaaa"),
+    group_id=GroupId("fsc.example.test"),
+    outway_peer_id=CONSUMER,
+    service_peer_id=PROVIDER,
+    service_name=SERVICE,
+    audience="https://inway.test:443",
+    expires_at=AT + 600,
+    not_before=AT,
+    certificate_thumbprint=CertificateThumbprint("x"),
+)
+
+
+async def written(log: TransactionLog, prepared: PreparedRecord, number: int) -> TransactionLogWriteError | None:
+    """What `write` tells of the record with this number."""
+    outcome: asyncio.Future[TransactionLogWriteError | None] = asyncio.get_running_loop().create_future()
+    log.write(prepared, record(number).transaction_id, AT, outcome.set_result)
+    return await outcome
+
+
+@pytest.mark.parametrize("direction", list(Direction))
+@pytest.mark.parametrize(
+    ("claims", "expected"),
+    [
+        (CLAIMS, record()),
+        (replace(CLAIMS, delegator_peer_id=OTHER), replace(record(), delegator_peer_id=OTHER)),
+        (replace(CLAIMS, service_delegator_peer_id=OTHER), replace(record(), service_delegator_peer_id=OTHER)),
+        (replace(CLAIMS, properties={**REFERENCE, "secret": "x"}), replace(record(), additional_data=REFERENCE)),
+    ],
+    ids=["plain", "delegated", "delegated service", "external contract"],
+)
+async def test_a_prepared_record_is_what_append_would_have_written(
+    log: TransactionLog, claims: Claims, direction: Direction, expected: LogRecord
+) -> None:
+    prepared = log.prepare(claims, direction)
+    for number in (1, 2):
+        assert await written(log, prepared, number) is None
+    assert await found(log, ascending=True) == [
+        replace(expected, direction=direction, transaction_id=record(number).transaction_id) for number in (1, 2)
+    ]
+
+
+async def test_a_write_that_cannot_be_is_told_and_not_raised(store: LogStore, log: TransactionLog) -> None:
+    prepared = log.prepare(CLAIMS, Direction.INCOMING)
+    await store.close()
+    told: list[TransactionLogWriteError | None] = []
+    log.write(prepared, record().transaction_id, AT, told.append)
+    (refusal,) = told
+    assert isinstance(refusal, TransactionLogWriteError)
+    assert isinstance(refusal.__cause__, StoreUnavailable)
+
+
+async def test_a_record_of_an_earlier_version_is_read(store: LogStore, log: TransactionLog) -> None:
+    """Its body was the whole record."""
+    old = replace(record(), additional_data=EXTERNAL)
+    keys = {
+        **{name: getattr(old, name) for name in TRANSACTIONS.keys if name != "direction"},
+        "direction": old.direction.value,
+    }
+    entry = LogEntry(f"{old.transaction_id}:{old.direction}", AT * 1000, keys, old.to_json())
+    await store.for_tenant(PROVIDER, TRANSACTIONS).append([entry])
+    assert await found(log) == [old]
 
 
 async def test_a_transaction_id_that_is_used_again_is_logged_again(log: TransactionLog) -> None:

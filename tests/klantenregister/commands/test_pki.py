@@ -9,8 +9,9 @@ from cryptography import x509
 
 from certs.custody import load_certificates, load_key_pair, load_trust_file
 from certs.identity import SubjectRule, describe
+from certs.revocation import RevocationMode
 from certs.thumbprint import certificate_thumbprint, public_key_thumbprint
-from certs.trust import RevocationMode, TrustStore
+from certs.trust import TrustStore
 from clock import SystemClock
 from klantenregister.commands import pki
 from klantenregister.errors import CommandError, Failed, WrongUsage

@@ -16,8 +16,7 @@ import pytest
 from klantenregister import cli
 from klantenregister.commands import serve
 from klantenregister.errors import WrongUsage
-from klantenregister.hosting import Role
-from klantenregister.installation import ALL_ROLES
+from klantenregister.hosting import ALL_ROLES, Role
 from tests.e2e.federation import REPOSITORY, eventually, http_get
 from tests.klantenregister.running import PROVIDER, Place, listens
 
@@ -49,8 +48,8 @@ def test_what_is_no_role_is_refused_with_those_there_are(
     assert "choose from manager" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("workers", ["0", "2", "-1"])
-def test_more_or_less_than_one_process_is_wrong_usage(
+@pytest.mark.parametrize("workers", ["0", "-1"])
+def test_less_than_one_process_is_wrong_usage(
     place: Place, capsys: pytest.CaptureFixture[str], workers: str
 ) -> None:
     assert cli.main(["serve", "--config", str(place.write()), "--workers", workers]) == 2

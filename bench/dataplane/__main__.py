@@ -1,0 +1,7 @@
+"""`python -m bench.dataplane`."""
+
+import sys
+
+from bench.dataplane.command import main
+
+sys.exit(main())

@@ -1,0 +1,113 @@
+"""Whatever clients say, in whatever pieces, however the Service behaves: nobody gets what is another's, and all ends.
+
+Short by default; `HYPOTHESIS_PROFILE=soak` (which `make soak` sets) goes on for ten minutes in each way.
+"""
+
+import itertools
+import os
+import time
+import tracemalloc
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.smuggling.answers import RIGHT, WRONG
+from tests.smuggling.stage import Stage, request
+
+IS_SOAK = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
+BUDGET_S = 300 if IS_SOAK else 0
+"""How long each of the two goes on, at least."""
+EXAMPLES = 500 if IS_SOAK else 60
+GROWTH_BYTES = 30 * 2**20
+"""Of memory, over a whole run: what is kept for an example must not stay."""
+
+_nonces = itertools.count()
+_BODIES = (b"", b"x", b"GET /smuggled HTTP/1.1\r\nHost: klant.x\r\n\r\n", b"0\r\n\r\n", b"\r\n" * 3, b"\x00\xff" * 40, b"y" * 70_000)
+_FIELDS = (
+    b"X-A: b", b"x-a:\tc ", b"X-Empty:", b"Connection: keep-alive", b"Connection: X-Hop", b"X-Hop: 1", b"Accept: */*", b"X-U: \xc3\xa9",
+    b"Expect: 100-continue", b"Upgrade: h2c", b"Connection: Upgrade", b"TE: trailers", b"Cookie: a=b; c=d", b"X-Forwarded-For: 1.1.1.1",
+)  # fmt: skip
+_METHODS = (b"GET", b"POST", b"PUT", b"DELETE", b"PATCH", b"OPTIONS", b"HEAD")
+_DUST = (
+    b"\r\n", b"\n", b"\r", b"\x00", b" ", b"\t", b":", b";", b",", b"0", b"f", b"\r\n\r\n", b"\r\n ", b"HTTP/1.1", b"chunked", b"\x0b", b"\xff",
+    b"Content-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n", b"Connection: close\r\n", b"0\r\n\r\n", b"GET / HTTP/1.1\r\nHost: klant.x\r\n\r\n",
+)  # fmt: skip
+
+
+@st.composite
+def framed(draw: st.DrawFn) -> tuple[list[bytes], bytes]:
+    """A body as it is on the wire, with the header lines that say how."""
+    body = draw(st.sampled_from(_BODIES))
+    if draw(st.booleans()):
+        return ([b"Content-Length: %d" % len(body)] if body or draw(st.booleans()) else []), body
+    ends = sorted({0, len(body), *draw(st.lists(st.integers(0, len(body)), max_size=4))})
+    extension = draw(st.sampled_from([b"", b";a", b";a=b"]))
+    chunks = [b"%x%b\r\n%b\r\n" % (end - start, extension, body[start:end]) for start, end in itertools.pairwise(ends)]
+    trailer = draw(st.sampled_from([b"", b"", b"X-Sum: 1\r\n"]))
+    return [b"Transfer-Encoding: chunked"], b"".join(chunks) + b"0\r\n" + trailer + b"\r\n"
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> bytes:
+    """A right request, and the form of the answer that it wants."""
+    fields, body = draw(framed())
+    wanted = draw(st.sampled_from([*RIGHT, *RIGHT, *WRONG]))
+    more = draw(st.lists(st.sampled_from(_FIELDS), max_size=4))
+    start = draw(st.sampled_from(_METHODS)) + b" /" + draw(st.sampled_from([b"", b"a?b=c", b"%2e/../"])) + b" HTTP/1.1"
+    return request(b"X-Nonce: %d" % next(_nonces), b"X-Answer: " + wanted, *draw(st.permutations([*fields, *more])), start=start, body=body)
+
+
+@st.composite
+def mutated(draw: st.DrawFn, stream: bytes) -> bytes:
+    """`stream` with a few things flipped, put in, taken out, doubled or moved."""
+    data = bytearray(stream)
+    for _ in range(draw(st.integers(1, 4))):
+        # Heads are where it hurts: most of a long body is one place.
+        at = draw(st.integers(0, min(len(data), 400)))
+        size = draw(st.integers(1, 30))
+        match draw(st.sampled_from(["flip", "insert", "remove", "double", "move"])):
+            case "flip" if at < len(data):
+                data[at] ^= 1 << draw(st.integers(0, 7))
+            case "insert":
+                data[at:at] = draw(st.sampled_from(_DUST) | st.binary(min_size=1, max_size=3))
+            case "remove":
+                del data[at : at + size]
+            case "double":
+                data[at:at] = data[at : at + size]
+            case _:
+                piece = bytes(data[at : at + size])
+                del data[at : at + size]
+                to = draw(st.integers(0, min(len(data), 400)))
+                data[to:to] = piece
+    return bytes(data)
+
+
+@st.composite
+def streams(draw: st.DrawFn, *, right: bool) -> tuple[bytes, list[int]]:
+    """What one client says, and where it is cut."""
+    stream = b"".join(draw(st.lists(requests(), min_size=1, max_size=4)))
+    if not right:
+        stream = draw(mutated(stream))
+    return stream, draw(st.lists(st.integers(0, len(stream)), max_size=12))
+
+
+@pytest.mark.parametrize("right", [True, False], ids=["right", "mutated"])
+def test_nobody_gets_what_is_anothers(stage: Stage, right: bool) -> None:
+    @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
+    @given(st.lists(streams(right=right), min_size=1, max_size=4))
+    def play(clients: list[tuple[bytes, list[int]]]) -> None:
+        for outcome in stage.play_together("chain", clients):
+            assert outcome.faults == ()
+
+    play()  # whatever is made once is made now
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        ends_at = time.monotonic() + BUDGET_S
+        while time.monotonic() < ends_at:
+            play()
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < GROWTH_BYTES
