@@ -42,6 +42,8 @@ from gateway.state.transactions import PreparedRecord
 
 _STALE_TOKEN: Final = frozenset({b"ERROR_CODE_ACCESS_TOKEN_EXPIRED", b"ERROR_CODE_ACCESS_TOKEN_INVALID"})
 _MAX_ROUTES: Final = 1_000
+_MAX_ROUTE_LENGTH: Final = 65_536
+"""Of a token, in characters: with the properties of its Grant it may be far longer, and a route holds a copy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +66,15 @@ class _Request:
 
 
 class Outway:
-    """The Outway of one tenant. `keeper` keeps its tokens fresh for as long as it is run."""
+    """The Outway of one tenant. `keeper` keeps its `tokens` fresh for as long as it is run."""
 
     def __init__(self, peer: LocalPeer, origins: Origins) -> None:
         self._peer = peer
         self._origins = origins
         self._chooser = Chooser(peer)
-        self._tokens = TokenSource(peer)
+        self.tokens = TokenSource(peer)
         self._routes: dict[str, _Route] = {}
-        self.keeper = TokenKeeper(peer, self._chooser, self._tokens)
+        self.keeper = TokenKeeper(peer, self._chooser, self.tokens)
 
     def site(self, settings: RelaySettings) -> Site:
         """The Outway for a listener. There are no routes: every path belongs to the Service."""
@@ -93,7 +95,7 @@ class Outway:
             exchange.run(self._explain(selector))
             return
         request = _Request(exchange, selected, transaction_id)
-        token = self._tokens.at_hand(selected)
+        token = self.tokens.at_hand(selected)
         if token is None:
             exchange.run(self._wait_and_send(request))
             return
@@ -108,7 +110,7 @@ class Outway:
 
     async def _wait_and_send(self, request: _Request) -> None:
         """The same, once there is a token. Raises: FscError, StoreError."""
-        route = self._route(await self._tokens.token_for(request.selected), request.selected.pair)
+        route = self._route(await self.tokens.token_for(request.selected), request.selected.pair)
         logged: asyncio.Future[TransactionLogWriteError | None] = asyncio.get_running_loop().create_future()
 
         def done(error: TransactionLogWriteError | None) -> None:
@@ -145,7 +147,7 @@ class Outway:
 
     async def _send_again(self, request: _Request) -> None:
         """Send once more what was logged already. Raises: FscError, StoreError."""
-        route = self._route(await self._tokens.token_for(request.selected), request.selected.pair)
+        route = self._route(await self.tokens.token_for(request.selected), request.selected.pair)
         self._send(request, route, is_first=False)
 
     def _failed(self, exchange: Exchange, token: OutwayToken, error: UpstreamFailed) -> None:
@@ -154,11 +156,11 @@ class Outway:
         exchange.refuse(InwayUnreachable(f"the Inway of peer {provider} at {token.inway} does not answer: {error}"))
 
     def _forget(self, token: OutwayToken) -> None:
-        self._tokens.forget(token)
+        self.tokens.forget(token)
         self._routes.pop(token.text, None)
 
     def _route(self, token: OutwayToken, pair: KeyPair) -> _Route:
-        """Raises: TokenRequestFailed when our certificate cannot be used."""
+        """The route of a token, which is made once. Raises: TokenRequestFailed when our certificate cannot be used."""
         try:
             context = self._peer.outgoing_context(token.claims.service_peer_id, pair)
         except CertsError as error:
@@ -168,10 +170,11 @@ class Outway:
             prepared = self._peer.log.prepare(token.claims, Direction.OUTGOING)
             fields = f"Fsc-Authorization: Bearer {token.text}\r\n".encode("ascii")
             route = _Route(token, parse_origin(token.inway, context), fields, prepared)
-            self._routes.pop(token.text, None)
-            while len(self._routes) >= _MAX_ROUTES:
-                del self._routes[next(iter(self._routes))]
-            self._routes[token.text] = route
+            if len(token.text) <= _MAX_ROUTE_LENGTH:
+                self._routes.pop(token.text, None)
+                while len(self._routes) >= _MAX_ROUTES:
+                    del self._routes[next(iter(self._routes))]
+                self._routes[token.text] = route
         return route
 
     def _transaction_id(self, exchange: Exchange) -> TransactionId:

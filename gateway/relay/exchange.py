@@ -43,6 +43,7 @@ class Exchange:
         "_consumer",
         "_failed",
         "_is_continue_due",
+        "_is_ended",
         "_judge",
         "_kept_bytes",
         "_kept_parts",
@@ -111,6 +112,8 @@ class Exchange:
         self._consumer: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
         self._is_continue_due = False
+        self._is_ended = False
+        """Whether the last chunk has gone."""
 
     # -- for the handler
 
@@ -351,7 +354,8 @@ class Exchange:
         if self.framing is not None and self.framing.is_chunked:
             if data:
                 data = b"%x\r\n%b\r\n" % (len(data), data)
-            if self.is_complete:
+            if self.is_complete and not self._is_ended:
+                self._is_ended = True
                 data += b"0\r\n%b\r\n" % as_trailers(self.trailers)
         return data
 
@@ -364,6 +368,7 @@ class Exchange:
 
     def _restore_body(self) -> None:
         """Put what was sent of the body back to what waits."""
+        self._is_ended = False
         if self._kept_parts:
             self.parts[:0] = self._kept_parts
             self.waiting_bytes += self._kept_bytes
@@ -372,6 +377,7 @@ class Exchange:
 
     def _keep_body_sent(self) -> None:
         """After `_restore_body`: it was sent after all."""
+        self._is_ended = self.is_complete
         self._kept_parts = None
         self.parts.clear()
         self.waiting_bytes = 0

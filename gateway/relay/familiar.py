@@ -1,7 +1,7 @@
 """Heads that were read before. Pure.
 
-On a connection that is kept alive one header section after the other is the same, but for the transaction id; so is one
-head after the other of the answers of a Service. llhttp reads each of them once; what comes again byte for byte is
+On a connection that is kept alive one header section after the other is the same, but for the transaction id and at
+times the token; so is one head after the other of the answers of a Service. llhttp reads each of them once; what comes again byte for byte is
 taken for what it was, and only what differs is looked at.
 """
 
@@ -9,32 +9,40 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.relay.fields import TRANSACTION_ID, Fate, Field, lines
+from gateway.relay.fields import AUTHORIZATION, TRANSACTION_ID, Fate, Field, lines
 from gateway.relay.request import Framing
 
 MAX_BYTES: Final = 8192
 """Of a head that is remembered."""
 _REQUEST_LINE: Final = re.compile(rb"(GET|HEAD|DELETE) (/[A-Za-z0-9/._~%!$&'()*+,;=:@?-]*) HTTP/1\.1")
 """Of requests without a body, in characters of which nobody can think differently."""
-_UUID: Final = re.compile(rb"[0-9a-fA-F-]{36}")
-_UUID_LENGTH: Final = 36
+_VALUE: Final = re.compile(rb"[!-~]+(?: [!-~]+)*")
+"""Of the fields that differ from one request to the next."""
+_VARYING: Final = frozenset({TRANSACTION_ID, AUTHORIZATION})
+_LINE_END: Final = b"\r\n"
 _END: Final = b"\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True)
-class FamiliarSection:
-    """The header section of a request: the bytes before and after its transaction id, and what was made of them."""
+class Hole:
+    """Where a value stands that may differ: among the fields, among those noted; and what it was."""
 
-    before: bytes
-    after: bytes
-    length: int
+    fate: Fate
+    field: int
+    noted: int
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FamiliarSection:
+    """The header section of a request, in pieces with a hole between each two, and what was made of it."""
+
+    pieces: tuple[bytes, ...]
+    holes: tuple[Hole, ...]
     fields: list[Field]
     noted: list[tuple[Fate, bytes]]
-    place: int | None
-    """Of the transaction id among the fields; None when there is none, and nothing may differ."""
-    noted_place: int
-    lines_before: bytes
-    lines_after: bytes
+    lines: tuple[bytes, ...]
+    """What goes on of it, with the same holes."""
     host: bytes | None
 
 
@@ -62,55 +70,56 @@ class FamiliarAnswer:
 
 def remember_section(data: bytes, noted: list[tuple[Fate, bytes]], framing: Framing) -> FamiliarSection | None:
     """What to remember of a request that is nothing but the head `data`; None when it is not worth it."""
-    line_end = data.find(b"\r\n")
+    line_end = data.find(_LINE_END)
     plain = framing.upgrade is None and not framing.expects_continue and not framing.is_chunked
     if not plain or len(data) > MAX_BYTES or not _REQUEST_LINE.fullmatch(data, 0, line_end):
         return None
-    section = data[line_end:]
-    fields = framing.fields
-    place = next((number for number, (fate, _) in enumerate(noted) if fate is TRANSACTION_ID), None)
-    if place is None:
-        return FamiliarSection(section, b"", len(section), fields, noted, None, 0, lines(fields), b"", framing.host)
-    value = noted[place][1]
-    at = section.find(value)
-    among_fields = next((number for number, pair in enumerate(fields) if pair[1] is value), None)
-    if not _UUID.fullmatch(value) or section.count(value) != 1 or among_fields is None:
-        return None
-    name = fields[among_fields][0]
-    return FamiliarSection(
-        section[:at],
-        section[at + _UUID_LENGTH :],
-        len(section),
-        fields,
-        noted,
-        among_fields,
-        place,
-        lines(fields[:among_fields]) + name + b": ",
-        b"\r\n" + lines(fields[among_fields + 1 :]),
-        framing.host,
-    )
+    rest, fields = data[line_end:], framing.fields
+    pieces, rendered, holes, done = [], [], [], 0
+    for number, (name, value) in enumerate(fields):
+        at = next((i for i, (fate, known) in enumerate(noted) if known is value and fate in _VARYING), None)
+        if at is None:
+            continue
+        line = b"\r\n" + name + b": " + value + _LINE_END
+        before, found, after = rest.partition(line)
+        if not found or not _VALUE.fullmatch(value) or line in after:
+            return None
+        pieces.append(before + line[: -len(value) - len(_LINE_END)])
+        rest = _LINE_END + after
+        rendered.append(lines(fields[done:number]) + name + b": ")
+        done = number + 1
+        holes.append(Hole(noted[at][0], number, at, value))
+    rendered = [one if i == 0 else _LINE_END + one for i, one in enumerate([*rendered, lines(fields[done:])])]
+    return FamiliarSection((*pieces, rest), tuple(holes), fields, noted, tuple(rendered), framing.host)
 
 
 def read_familiar(data: bytes, known: FamiliarSection) -> FamiliarRequest | None:
     """The request that is nothing but the head `data`, when its header section is the known one; else None."""
-    line_end = data.find(b"\r\n")
-    if len(data) - line_end != known.length or not data.startswith(known.before, line_end):
+    position = line_end = data.find(_LINE_END)
+    pieces, holes, rendered = known.pieces, known.holes, known.lines
+    fields, noted, goes_on = known.fields, known.noted, rendered[0]
+    if holes:
+        fields, noted = fields.copy(), noted.copy()
+    for number, hole in enumerate(holes):
+        if not data.startswith(pieces[number], position):
+            return None
+        position += len(pieces[number])
+        end = data.find(_LINE_END, position)
+        value = hole.value
+        if end - position != len(value) or not data.startswith(value, position):
+            value = data[position:end]
+            if not _VALUE.fullmatch(value):
+                return None
+            fields[hole.field] = (fields[hole.field][0], value)
+            noted[hole.noted] = (hole.fate, value)
+        position = end
+        goes_on = goes_on + value + rendered[number + 1]
+    if len(data) - position != len(pieces[-1]) or not data.endswith(pieces[-1]):
         return None
-    start = line_end + len(known.before)
     line = _REQUEST_LINE.fullmatch(data, 0, line_end)
     if line is None:
         return None
-    target = line[2]
-    fields, noted, rendered = known.fields, known.noted, known.lines_before
-    if known.place is not None:
-        value = data[start : start + _UUID_LENGTH]
-        if not data.endswith(known.after) or not _UUID.fullmatch(value):
-            return None
-        fields, noted = fields.copy(), noted.copy()
-        fields[known.place] = (fields[known.place][0], value)
-        noted[known.noted_place] = (TRANSACTION_ID, value)
-        rendered = rendered + value + known.lines_after
-    framing = Framing(target, fields, False, False, None, known.host, rendered)
+    framing = Framing(line[2], fields, False, False, None, known.host, goes_on)
     return FamiliarRequest(line[1].decode("ascii"), framing, noted)
 
 

@@ -27,7 +27,7 @@ from gateway.errors import (
 from gateway.relay.exchange import HIGH_WATER, Exchange
 from gateway.relay.familiar import FamiliarRequest, FamiliarSection, read_familiar, remember_section
 from gateway.relay.fields import AUTHORIZATION, CONTENT_LENGTH, Fates
-from gateway.relay.request import Framing, read_framing
+from gateway.relay.request import Framing, check_request_line, read_framing
 from gateway.relay.settings import RelayCounters, RelayLimits, RelaySettings, RelayTimeouts
 from gateway.relay.ticker import NEVER, Ticker
 from gateway.relay.transport import SocketTransport
@@ -39,6 +39,9 @@ Handler: TypeAlias = Callable[[Exchange], None]
 _LINGER_S: Final = 2.0
 _QUIET_S: Final = 0.5
 """How long a connection without a request stays open while the site drains."""
+_LENGTH_DIGITS: Final = 18
+_STRANGERS: Final = 4
+_STRANGERS_EACH: Final = 64
 _NOT_HTTP: Final = "what was sent is not HTTP/1.1 as this server reads it"
 
 
@@ -103,7 +106,9 @@ class Inbound(asyncio.Protocol):
         "_head_bytes",
         "_in_trailers",
         "_is_beyond",
+        "_had_trailers",
         "_is_ending",
+        "_line",
         "_is_paused",
         "_is_starting",
         "_parser",
@@ -112,6 +117,7 @@ class Inbound(asyncio.Protocol):
         "_reading",
         "_read_held",
         "_section",
+        "_strangers",
         "_tunnel",
         "client_ip",
         "deadline",
@@ -135,6 +141,9 @@ class Inbound(asyncio.Protocol):
         self._head_bytes = 0
         self._is_beyond = False
         """Whether what still arrives belongs to nothing we will serve."""
+        self._line: bytes | None = None
+        """Of a request line, what has come while it is not whole."""
+        self._had_trailers = False
         self._is_ending = False
         self._is_paused = False
         self._is_starting = False
@@ -143,7 +152,9 @@ class Inbound(asyncio.Protocol):
         self._tunnel: SocketTransport | None = None
         self._read_held: list[bytes] = []
         self._section: FamiliarSection | None = None
-        """Of the request before."""
+        """Of a request before."""
+        self._strangers = 0
+        """Requests in a row that were not like the one before."""
 
     # -- the transport's calls
 
@@ -193,12 +204,22 @@ class Inbound(asyncio.Protocol):
             if known is not None and self._active is None:
                 familiar = read_familiar(data, known)
                 if familiar is not None:
+                    self._strangers = 0
                     self._take_familiar(familiar)
                     return
         is_first = self._reading is None
         self._head_bytes = len(data) if is_first else self._head_bytes + len(data)
+        if is_first:
+            self._line = b""
+        if self._line is not None and not self._is_line_right(data):
+            self._start_next()
+            return
         self._feed(data)
         reading = self._reading
+        if reading is None and self._had_trailers:
+            # llhttp takes what trailers say for what headers say, of the next request too.
+            self._had_trailers = False
+            self._parser = httptools.HttpRequestParser(self)
         if reading is not None and not self._has_begun and not self._is_beyond:
             self._await_head(reading, is_first=is_first)
         active = self._active
@@ -273,6 +294,7 @@ class Inbound(asyncio.Protocol):
         assert reading is not None
         if self._has_begun:
             reading.trailers.append((name, value))
+            self._had_trailers = True
             if len(reading.trailers) > self.site.limits.headers:
                 raise RequestHeadersTooLarge("the trailers are more than this server accepts")
             return
@@ -285,6 +307,10 @@ class Inbound(asyncio.Protocol):
             reading.fields.append((name, value))
             if fate is CONTENT_LENGTH:
                 reading.has_length = True
+                if len(value) > _LENGTH_DIGITS:
+                    raise InvalidRequest("Content-Length: is more than anybody can send")
+                if value.startswith(b"0"):  # with zeros in front it could be taken for an octal number
+                    reading.fields[-1] = (name, b"%d" % int(value))
 
     def on_headers_complete(self) -> None:
         """The head is complete: what follows is its body."""
@@ -300,7 +326,7 @@ class Inbound(asyncio.Protocol):
             reading.framing = Framing(reading.target, [], False, False, None, None)
         else:
             reading.framing = read_framing(
-                reading.target, version, reading.fields, reading.noted, has_length=reading.has_length
+                reading.method, reading.target, version, reading.fields, reading.noted, has_length=reading.has_length
             )
         self._has_begun = True
         self._queue.append(reading)
@@ -427,6 +453,9 @@ class Inbound(asyncio.Protocol):
         self._start_next()
 
     def _remember(self, data: bytes, exchange: Exchange) -> None:
+        self._strangers += 1
+        if self._strangers > _STRANGERS and self._strangers % _STRANGERS_EACH:
+            return  # each of its requests is another: remembering them costs, and brings nothing
         if exchange.keep_alive and not exchange.has_length and exchange.framing is not None and exchange.error is None:
             self._section = remember_section(data, exchange.noted, exchange.framing)
 
@@ -434,6 +463,30 @@ class Inbound(asyncio.Protocol):
         """Nothing is at hand, but for the beginning of a head."""
         timeouts = self.site.timeouts
         self.deadline = self.site.ticker.now + (timeouts.idle_s if self._reading is None else timeouts.header_s)
+
+    def _is_line_right(self, data: bytes) -> bool:
+        """Whether the request line is, as far as it has come; a wrong one is refused."""
+        assert self._line is not None
+        line, is_whole, _ = (self._line + data).partition(b"\r\n")
+        if not is_whole:
+            self._line = line
+            return True
+        self._line = None
+        try:
+            check_request_line(line)
+        except InvalidRequest as error:
+            refused = self._reading or Exchange(self)
+            self._refuse_unread(refused, error)
+            return False
+        return True
+
+    def _refuse_unread(self, reading: Exchange, error: FscError) -> None:
+        """Refuse a request whose head cannot be read, after those before it; what follows is not looked at."""
+        self._reading = None
+        self._is_beyond = True
+        reading.keep_alive = False
+        reading.error = error
+        self._queue.append(reading)
 
     def _feed(self, data: bytes) -> None:
         try:
@@ -487,11 +540,7 @@ class Inbound(asyncio.Protocol):
             self._refuse_head(reading, "the header is larger than this server accepts")
 
     def _refuse_head(self, reading: Exchange, why: str) -> None:
-        self._reading = None
-        self._is_beyond = True
-        reading.keep_alive = False
-        reading.error = RequestHeadersTooLarge(why)
-        self._queue.append(reading)
+        self._refuse_unread(reading, RequestHeadersTooLarge(why))
 
     def _check_size(self, reading: Exchange) -> None:
         limits = self.site.limits

@@ -147,12 +147,12 @@ class Origin:
     def take_back(self, outbound: Outbound) -> None:
         """Let a connection rest until the next request."""
         transport = outbound.transport
-        if isinstance(transport, TlsTransport) and not transport.is_closing():
+        if isinstance(transport, TlsTransport) and not outbound.session_is_known and not transport.is_closing():
+            outbound.session_is_known = True  # asked for once: it costs more than all else of a request
             connection: ssl.SSLObject = transport.get_extra_info("ssl_object")
-            if self._session is None or self._session[0] is not connection.context or not connection.session_reused:
-                session = connection.session
-                if session is not None and session.has_ticket:
-                    self._session = (connection.context, session)
+            session = connection.session
+            if session is not None and session.has_ticket:
+                self._session = (connection.context, session)
         if self._is_closed or len(self._resting) >= _MAX_RESTING:
             transport.close()
         else:

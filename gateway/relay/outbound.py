@@ -8,6 +8,7 @@ never used again.
 """
 
 import asyncio
+import re
 from typing import TYPE_CHECKING, Final
 
 import httptools
@@ -32,6 +33,9 @@ _FATES: Final = Fates(fate_of_answer)
 _BODILESS: Final = frozenset({204, 304})
 _SWITCHING: Final = 101
 _CONTINUE: Final = 100
+_BEGINNING: Final = b"HTTP/1."
+_LAST_CHUNK: Final = b"0\r\n\r\n"
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _NOT_HTTP: Final = "what it answers is not HTTP/1.1"
 
 
@@ -47,7 +51,12 @@ class Outbound(asyncio.Protocol):
         "_exchange",
         "_fields",
         "_had_interim",
-        "_has_begun",
+        "_body_bytes",
+        "_head_length",
+        "_raw_head",
+        "_received",
+        "_tail",
+        "_was_chunked",
         "_has_head",
         "_head_bytes",
         "_ignores",
@@ -69,6 +78,7 @@ class Outbound(asyncio.Protocol):
         "_used",
         "deadline",
         "idle_since",
+        "session_is_known",
         "transport",
     )
 
@@ -76,6 +86,8 @@ class Outbound(asyncio.Protocol):
         self.transport: SocketTransport
         self.deadline = NEVER
         self.idle_since = 0.0
+        self.session_is_known = False
+        """Whether its origin has seen which TLS session it came to."""
         self._origin = origin
         self._parser = httptools.HttpResponseParser(self)
         self._exchange: Exchange | None = None
@@ -186,12 +198,23 @@ class Outbound(asyncio.Protocol):
             exchange.inbound.send(data)
             return
         head = b""
-        if not self._has_begun:
-            self._has_begun = True
+        if not self._received:
             head = head_of(data)
             known = self._origin.familiar.get(head)
             if known is not None and self._pass_familiar_on(exchange, known, data, len(head)):
                 return
+            if not _BEGINNING.startswith(data[: len(_BEGINNING)]):
+                self._failed(_NOT_HTTP)
+                return
+        self._received += len(data)
+        if not self._head_length:
+            self._raw_head += data
+            end = self._raw_head.find(b"\r\n\r\n")
+            if end > 0:
+                self._head_length = end + 4
+                self._raw_head = b""
+        if self._is_chunking:
+            self._tail = (self._tail + data)[-len(_LAST_CHUNK) :]
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as stop:
@@ -210,7 +233,6 @@ class Outbound(asyncio.Protocol):
             self._parser = httptools.HttpResponseParser(self)
             if self._exchange is None:  # the answer was judged, and does not go on
                 return
-            self._is_excess = self._is_excess or not data.endswith(b"\r\n\r\n")
         if not self._has_head:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
@@ -221,6 +243,7 @@ class Outbound(asyncio.Protocol):
             self._out = []
             exchange.inbound.transport.write(out[0] if len(out) == 1 else b"".join(out))
         if self._is_answered:
+            self._is_excess = self._is_excess or self._says_more(data)
             if head:
                 self._remember(exchange, head, len(data) - len(head))
             self._finish(exchange)
@@ -268,7 +291,7 @@ class Outbound(asyncio.Protocol):
             self._fields.append((name, value))
             self._noted = True
         elif fate is TRANSFER_ENCODING:
-            if value.strip(b" \t").lower() != b"chunked":
+            if self._is_chunking or value.strip(b" \t").lower() != b"chunked":
                 raise httptools.HttpParserError("a coding that cannot be passed on")
             self._noted = True
             self._is_chunking = True
@@ -285,6 +308,13 @@ class Outbound(asyncio.Protocol):
         status = self._status = parser.get_status_code()
         if len(self._fields) > MAX_HEADERS or not 100 <= status <= 599:
             raise httptools.HttpParserError("a head that cannot be passed on")
+        version = parser.get_http_version()
+        if (
+            version not in ("1.1", "1.0")
+            or _CONTROL.search(self._reason)
+            or (self._is_chunking and (version != "1.1" or status < 200 or status == 204))
+        ):
+            raise httptools.HttpParserError("a head that cannot be passed on")
         if status < 200:
             self._interim(exchange, status)
             return
@@ -300,6 +330,7 @@ class Outbound(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
+        self._body_bytes += len(body)
         self._out.append(b"%x\r\n%b\r\n" % (len(body), body) if self._is_chunking else body)
 
     def on_message_complete(self) -> None:
@@ -327,6 +358,17 @@ class Outbound(asyncio.Protocol):
         )
         self._finish(exchange)
         return True
+
+    def _says_more(self, data: bytes) -> bool:
+        """Whether anything came after the end of the answer: llhttp passes over line breaks."""
+        if self._had_interim:
+            return True  # where the heads ended is not known
+        if not self._was_chunked:
+            return self._received != self._head_length + self._body_bytes
+        tail = self._tail if len(data) < len(_LAST_CHUNK) else data[-len(_LAST_CHUNK) :]
+        if self._trailers:
+            return not tail.endswith(b"\r\n\r\n") or tail.endswith(b"\n\r\n\r\n")
+        return tail != _LAST_CHUNK
 
     def _remember(self, exchange: Exchange, head: bytes, length: int) -> None:
         """Remember the head of an answer that was all in one piece."""
@@ -365,7 +407,12 @@ class Outbound(asyncio.Protocol):
         self._is_answered = False
         self._is_chunking = False
         self._is_excess = False
-        self._has_begun = False
+        self._received = 0
+        self._head_length = 0
+        self._raw_head = b""
+        self._body_bytes = 0
+        self._tail = b""
+        self._was_chunked = False
         self._had_interim = False
         self._is_interim = False
         self._is_until_eof = False
@@ -381,6 +428,7 @@ class Outbound(asyncio.Protocol):
 
     def _pass_head_on(self, exchange: Exchange, status: int, fields: list[Field]) -> None:
         self._has_head = True
+        self._was_chunked = self._is_chunking
         if exchange.answer_replaces:
             fields = [pair for pair in fields if pair[0].lower() != exchange.answer_replaces]
         is_bodiless = exchange.method == "HEAD" or status in _BODILESS

@@ -12,7 +12,9 @@ from typing import Final
 from gateway.errors import InvalidRequest
 from gateway.relay.fields import CONNECTION, EXPECT, HOST, TRANSFER_ENCODING, UPGRADE, Fate, Field, without_named
 
-_ABSOLUTE: Final = re.compile(rb"https?://([^/?@]+)(.*)", re.IGNORECASE | re.DOTALL)
+_ABSOLUTE: Final = re.compile(rb"https?://([^/?@]+)((?:[/?].*)?)", re.IGNORECASE | re.DOTALL)
+_HOST: Final = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%-]*)(?::[0-9]{0,5})?")
+_REQUEST_LINE: Final = re.compile(rb"[A-Z-]+ [!-~]+ HTTP/1\.[01]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,17 @@ class Framing:
     """The fields as they are sent, when that is known already."""
 
 
+def check_request_line(line: bytes) -> None:
+    """Refuse a request line that is not written as the standard has it: llhttp takes more than that.
+
+    Raises: InvalidRequest.
+    """
+    if not _REQUEST_LINE.fullmatch(line):
+        raise InvalidRequest("the request line must be: <method> <path> HTTP/1.1")
+
+
 def read_framing(
-    target: bytes, version: str, fields: list[Field], noted: list[tuple[Fate, bytes]], *, has_length: bool
+    method: str, target: bytes, version: str, fields: list[Field], noted: list[tuple[Fate, bytes]], *, has_length: bool
 ) -> Framing:
     """Read what a relay has to know.
 
@@ -62,13 +73,18 @@ def read_framing(
     if len(hosts) > 1 or (not hosts and version == "1.1"):
         raise InvalidRequest("Host: must be given once")
     host = hosts[0] if hosts else None
-    if not target.startswith(b"/") and target != b"*":
+    if not target.startswith(b"/") and (method, target) != ("OPTIONS", b"*"):
         target, host = _of_url(target)
+    if host is not None and not _HOST.fullmatch(host):
+        raise InvalidRequest("Host: must be <host> or <host>:<port>")
     if b"#" in target:
         raise InvalidRequest("the request target has a fragment; percent-encode it")
     if connection:
         fields = without_named(fields, connection)
-    wants_upgrade = upgrades and version == "1.1" and not is_chunked and not has_length and _names_upgrade(connection)
+    if upgrades and (is_chunked or has_length):
+        raise InvalidRequest("Upgrade: must not be asked for by a request with a body")
+    wants_upgrade = version == "1.1" and [one.lower() for one in upgrades] == [b"websocket"]
+    wants_upgrade = wants_upgrade and method == "GET" and _names_upgrade(connection)
     return Framing(target, fields, is_chunked, expects_continue, upgrades[0] if wants_upgrade else None, host)
 
 

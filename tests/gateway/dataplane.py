@@ -18,9 +18,10 @@ import pytest
 from aiohttp import web
 
 from certs.custody import KeyPair
-from certs.handshake import PeerContext
+from certs.handshake import PeerConnection, PeerContext
 from certs.identity import PeerId, PeerName
 from certs.thumbprint import CertificateThumbprint
+from certs.thumbprint import certificate_thumbprint
 from certs.tls import context_of, peer_of, server_context, server_name_of, sni_listener
 from clock import FixedClock, SystemClock
 from config.settings import ConnectionSettings, ServiceSettings
@@ -345,7 +346,8 @@ async def _listen(
 
     def route(opened: ssl.SSLObject) -> ProtocolFactory | None:
         name = server_name_of(opened)
-        plane_of().handshakes.append((name, bool(opened.session_reused), peer_of(opened).thumbprint))
+        assert isinstance(opened, PeerConnection)
+        plane_of().handshakes.append((name, bool(opened.session_reused), certificate_thumbprint(opened.chain[0])))
         return by_name[name]
 
     def select(name: str | None) -> PeerContext | None:

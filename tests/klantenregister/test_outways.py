@@ -115,3 +115,25 @@ async def test_an_outway_port_in_use_is_refused_and_everything_stays(federation:
         # And once the port is free the very same is right.
         await installation.apply(federation.settings())
         assert listens(first)
+
+
+async def test_a_declared_connection_has_its_token_before_any_application_asks(federation: Place) -> None:
+    async with serving(federation.settings()) as installation:
+        await eventually(lambda: agreed(installation), within_s=10)
+        tokens = hosted(installation, CONSUMER).outway.tokens
+        await eventually(lambda: bool(tokens.kept()), within_s=10)
+        (kept,) = tokens.kept().values()
+        assert not kept.is_used
+        assert (await through_outway(federation)).status == 200
+        assert kept.is_used
+
+
+async def test_no_tokens_are_kept_for_an_outway_that_is_closed(federation: Place) -> None:
+    async with serving(federation.settings()) as installation:
+        await eventually(lambda: agreed(installation), within_s=10)
+        keeping = tuple(installation.outways._keeping.values())
+        assert len(keeping) == 1
+        del federation.document["tenants"][2]["outway"]
+        await installation.apply(federation.settings())
+        await eventually(lambda: all(task.done() for task in keeping))
+        assert not listens(federation.ports["outway"])

@@ -64,7 +64,7 @@ class Scene:
                     "manager_address": f"https://{PROVIDER.manager_host}:{ports[PROVIDER]['manager']}",
                 }
             ]
-            settings["timeouts"] = {"shutdown_seconds": 5}
+            settings["timeouts"] = {"shutdown_seconds": 3}
             federation.programs[member.slug] = Program(member, folder, ports[member], settings)
         tenant(federation.provider).update(
             directory=True,

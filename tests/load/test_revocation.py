@@ -19,13 +19,14 @@ CLIENTS = 8
 @pytest.mark.parametrize("workers", ["1", "2"])
 async def test_a_revoked_contract_is_refused_within_a_second_though_its_token_lives(scene: Scene, workers: str) -> None:
     async with scene.running(scene.provider, "--workers", workers):
+        untouched = await scene.inway()
         contract = await _another_contract(scene)
         [grant] = contract["grants"]
         grant_hash = grant["grant_hash"]
         async with (
             traffic(await scene.inway(grant_hash), 2 * CLIENTS) as direct,
             traffic(scene.outway(grant_hash), CLIENTS) as through,
-            traffic(await scene.inway(), CLIENTS) as other,
+            traffic(untouched, CLIENTS) as other,
         ):
             await wait_for(direct, through, other, more=50)
             path = f"/contracts/{contract['content_hash']}/revoke"

@@ -112,9 +112,13 @@ RIGHT: dict[bytes, Form] = {
             + (() if request.method == b"HEAD" else (b"4\r\nabcd", b"\r", b"\n2", b"\r\nef\r\n0\r", b"\n\r\n"))
         )
     ),
-    b"dribbled": Form(lambda request, digest: _dribbled(request, digest) if request.method != b"HEAD" else Script(
-        (OK.replace(b"%", digest) + b"Content-Length: 3\r\n\r\n",)
-    )),
+    b"dribbled": Form(
+        lambda request, digest: (
+            _dribbled(request, digest)
+            if request.method != b"HEAD"
+            else Script((OK.replace(b"%", digest) + b"Content-Length: 3\r\n\r\n",))
+        )
+    ),
     b"large": Form(_by_method(OK + b"Content-Length: 240000\r\n\r\n" + b"%" * 10_000)),
     b"large-chunks": Form(_by_method(OK + _CHUNKED + (b"12c0\r\n" + b"%" * 200 + b"\r\n") * 30 + b"0\r\n\r\n")),
     b"until-close": Form(_answer(OK + b"\r\n", b"[%]", after=After.CLOSE)),
@@ -122,7 +126,9 @@ RIGHT: dict[bytes, Form] = {
     b"http-1.0": Form(_answer(b"HTTP/1.0 200 OK\r\nX-Echo: %\r\n\r\n[%]", after=After.CLOSE)),
     b"no-content": Form(_answer(b"HTTP/1.1 204 No Content\r\nX-Echo: %\r\n\r\n")),
     b"not-modified": Form(_answer(b"HTTP/1.1 304 Not Modified\r\nX-Echo: %\r\nContent-Length: 1234\r\n\r\n")),
-    b"not-modified-chunked": Form(_answer(b"HTTP/1.1 304 Not Modified\r\nX-Echo: %\r\nTransfer-Encoding: chunked\r\n\r\n")),
+    b"not-modified-chunked": Form(
+        _answer(b"HTTP/1.1 304 Not Modified\r\nX-Echo: %\r\nTransfer-Encoding: chunked\r\n\r\n")
+    ),
     b"error": Form(_by_method(b"HTTP/1.1 500 Oh\r\nX-Echo: %\r\n" + _LENGTH)),
     b"hints": Form(_by_method(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 3 + OK + _LENGTH)),
     b"hints-first": Form(_answer(b"HTTP/1.1 103 Early Hints\r\n\r\n", OK + b"Content-Length: 0\r\n\r\n")),
@@ -171,7 +177,9 @@ WRONG: dict[bytes, Form] = {
     b"half-an-answer-more": Form(_answer(OK + _LENGTH + b"HTTP/1.1 200 OK\r\nX-Echo: smuggled\r\nX: ")),
     # framing
     b"both-framings": _broken(b"Content-Length: 26", b"Transfer-Encoding: chunked", body=b"1a\r\n[%]\r\n0\r\n\r\n"),
-    b"both-framings-short": _broken(b"Transfer-Encoding: chunked", b"Content-Length: 3", body=b"1a\r\n[%]\r\n0\r\n\r\n"),
+    b"both-framings-short": _broken(
+        b"Transfer-Encoding: chunked", b"Content-Length: 3", body=b"1a\r\n[%]\r\n0\r\n\r\n"
+    ),
     b"two-lengths": _broken(b"Content-Length: 26", b"Content-Length: 5"),
     b"same-length-twice": _broken(b"Content-Length: 26", b"Content-Length: 26"),
     b"length-list": _broken(b"Content-Length: 26, 26"),
@@ -190,7 +198,8 @@ WRONG: dict[bytes, Form] = {
     b"chunked-twice": _broken(b"Transfer-Encoding: chunked", b"Transfer-Encoding: chunked", body=b"0\r\n\r\n"),
     b"chunked-in-1.0": Form(
         _answer(
-            b"HTTP/1.0 200 OK\r\nX-Echo: %\r\nTransfer-Encoding: chunked\r\n\r\n1a\r\n[%]\r\n0\r\n\r\n", after=After.CLOSE
+            b"HTTP/1.0 200 OK\r\nX-Echo: %\r\nTransfer-Encoding: chunked\r\n\r\n1a\r\n[%]\r\n0\r\n\r\n",
+            after=After.CLOSE,
         )
     ),
     b"chunked-in-no-content": Form(
@@ -245,7 +254,9 @@ _EXCESSIVE = {
     b"many-fields": _broken(*(b"X-%d: %d" % (number, number) for number in range(20_000)), b"Content-Length: 26"),
     b"endless-head": Form(_answer(OK + b"X-Long: " + b"x" * 1_000_000, after=After.CLOSE)),
     b"many-hints": Form(_answer(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 10_000 + OK + _LENGTH, after=After.CLOSE)),
-    b"long-chunk-line": _broken(b"Transfer-Encoding: chunked", body=b"1a;" + b"x" * 1_000_000 + b"\r\n[%]\r\n0\r\n\r\n"),
+    b"long-chunk-line": _broken(
+        b"Transfer-Encoding: chunked", body=b"1a;" + b"x" * 1_000_000 + b"\r\n[%]\r\n0\r\n\r\n"
+    ),
     b"long-chunk-size": _broken(b"Transfer-Encoding: chunked", body=b"0" * 1_000_000 + b"1a\r\n[%]\r\n0\r\n\r\n"),
     b"long-trailers": _broken(
         b"Transfer-Encoding: chunked", body=b"1a\r\n[%]\r\n0\r\nX-Long: " + b"x" * 1_000_000 + b"\r\n\r\n"

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (rows of a table)
 """Requests that have been used to smuggle others, and their harmless neighbours: one table, made from dimensions.
 
 Each is followed on its connection by one that must not be touched by it. Every body holds a whole request, which a
@@ -66,7 +67,9 @@ def _codings(lines: bytes) -> Cases:
     ]  # fmt: skip
     for name, value in _named(refused):
         for length in (b"", b"Content-Length: 4", b"Content-Length: %d" % len(_chunks(body))):
-            label = f"te {name}" + (f" with {length.decode()}" if length.endswith(b": 4") else " with length" * bool(length))
+            label = f"te {name}" + (
+                f" with {length.decode()}" if length.endswith(b": 4") else " with length" * bool(length)
+            )
             line = b"Transfer-Encoding: " + value
             yield label, Case(request(lines, length, line, body=_chunks(body)), Expect.REFUSED)
     for name, value in _named([b"chunked", b"Chunked", b"CHUNKED", b"\tchunked", b"  chunked"]):
@@ -90,7 +93,9 @@ def _codings(lines: bytes) -> Cases:
         yield f"te {name}, spelled apart", Case(request(lines, *spelled, body=_chunks(body)), Expect.REFUSED)
     old = request(lines, b"Transfer-Encoding: chunked", start=b"POST / HTTP/1.0", body=_chunks(body))
     yield "te in HTTP/1.0", Case(old, Expect.REFUSED)
-    kept = request(lines, b"Connection: keep-alive", b"Transfer-Encoding: chunked", start=b"POST / HTTP/1.0", body=_chunks(body))
+    kept = request(
+        lines, b"Connection: keep-alive", b"Transfer-Encoding: chunked", start=b"POST / HTTP/1.0", body=_chunks(body)
+    )
     yield "te in HTTP/1.0 kept alive", Case(kept, Expect.REFUSED)
 
 
@@ -146,7 +151,10 @@ def _lengths(lines: bytes) -> Cases:
             yield f"lengths {name} {spelling.decode()}", Case(two, Expect.REFUSED)
     for method in (b"GET", b"POST", b"PUT", b"DELETE", b"PATCH", b"OPTIONS", b"HEAD", b"PURGE", b"X-!#$%&'*+.^_`|~"):
         whole = request(lines, b"Content-Length:  " + size + b"\t ", start=method + b" / HTTP/1.1", body=body)
-        yield f"length with {method.decode()}", Case(whole, Expect.PASSED if method != b"PURGE" and method[0:1] != b"X" else Expect.EITHER)
+        yield (
+            f"length with {method.decode()}",
+            Case(whole, Expect.PASSED if method != b"PURGE" and method[0:1] != b"X" else Expect.EITHER),
+        )
     yield "length 2^63", Case(request(lines, b"Content-Length: %d" % 2**63, body=body), Expect.EITHER)
     yield "length zeros", Case(request(lines, b"Content-Length: 000" + size, body=body), Expect.EITHER)
     yield "length zero", Case(request(lines, b"Content-Length: 0"), Expect.PASSED)
@@ -164,7 +172,7 @@ def _chunk_lines(lines: bytes) -> Cases:
         "0x": b"0x" + size + b"\r\n", "plus": b"+" + size + b"\r\n", "minus": b"-" + size + b"\r\n", "space first": b" " + size + b"\r\n",
         "tab first": b"\t" + size + b"\r\n", "space last": size + b" \r\n", "tab last": size + b"\t\r\n", "bare lf": size + b"\n", "bare cr": size + b"\r",
         "cr cr lf": size + b"\r\r\n", "lf cr": size + b"\n\r", "empty": b"\r\n", "word": b"zz\r\n", "g": size + b"g\r\n", "null": size + b"\x00\r\n",
-        "vt": size + b"\x0b\r\n", "2^64": b"10000000000000000\r\n", "2^64 and more": b"1" + size.rjust(16, b"0") + b"\r\n", 
+        "vt": size + b"\x0b\r\n", "2^64": b"10000000000000000\r\n", "2^64 and more": b"1" + size.rjust(16, b"0") + b"\r\n",
         "2^128 and more": b"1" + size.rjust(32, b"0") + b"\r\n", "underscore": size[:1] + b"_" + size[1:] + b"\r\n", "comma": size + b",0\r\n",
         "quoted": b'"' + size + b'"\r\n', "point": size + b".0\r\n", "one more": b"%x\r\n" % (len(body) + 1), "one less": b"%x\r\n" % (len(body) - 1),
         "extension lf": size + b";a\nb\r\n", "extension cr": size + b";a\rb\r\n", "extension null": size + b";a\x00b\r\n",
@@ -191,8 +199,16 @@ def _chunk_lines(lines: bytes) -> Cases:
         yield f"chunk end {name}", Case(chunked(size + b"\r\n", tail), Expect.REFUSED)
     yield "chunk end zeros", Case(chunked(size + b"\r\n", b"\r\n0000\r\n\r\n"), Expect.EITHER)
     yield "chunk end extension", Case(chunked(size + b"\r\n", b"\r\n0;a=b\r\n\r\n"), Expect.PASSED)
-    yield "chunk by byte", Case(
-        request(lines, b"Transfer-Encoding: chunked", body=b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n"), Expect.PASSED
+    yield (
+        "chunk by byte",
+        Case(
+            request(
+                lines,
+                b"Transfer-Encoding: chunked",
+                body=b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n",
+            ),
+            Expect.PASSED,
+        ),
     )
 
 
@@ -215,19 +231,22 @@ def _trailers(lines: bytes) -> Cases:
         sent = _chunks(body).removesuffix(b"\r\n") + trailer + b"\r\n\r\n"
         yield f"trailer broken {name}", Case(request(lines, b"Transfer-Encoding: chunked", body=sent), Expect.REFUSED)
     sent = _chunks(body).removesuffix(b"\r\n") + b"X-Sum: 1\r\nX-Sum: 2\r\n\r\n"
-    yield "trailer good", Case(request(lines, b"Trailer: X-Sum", b"Transfer-Encoding: chunked", body=sent), Expect.PASSED)
+    yield (
+        "trailer good",
+        Case(request(lines, b"Trailer: X-Sum", b"Transfer-Encoding: chunked", body=sent), Expect.PASSED),
+    )
 
 
 def _heads(lines: bytes) -> Cases:
     def bad(name: str, *fields: bytes) -> tuple[str, Case]:
         return f"field {name}", Case(request(lines, *fields), Expect.REFUSED)
 
-    for code in [*range(0x00, 0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F, 0x0A, 0x0D]:
+    for code in [*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F, 0x0A, 0x0D]:
         byte = bytes([code])
         yield bad(f"value with {code:02x}", b"X-A: a" + byte + b"b")
         yield bad(f"value begins with {code:02x}", b"X-A:" + byte + b"b")
         yield bad(f"value ends with {code:02x}", b"X-A: b" + byte)
-    for code in [*range(0x00, 0x21), *b'"(),/;<=>?@[\\]{}', 0x7F, 0x80, 0xA0, 0xE9, 0xFF]:
+    for code in [*range(0x21), *b'"(),/;<=>?@[\\]{}', 0x7F, 0x80, 0xA0, 0xE9, 0xFF]:
         yield bad(f"name with {code:02x}", b"X-" + bytes([code]) + b"A: b")
     yield bad("folded", b"X-A: b\r\n c")
     yield bad("folded tab", b"X-A: b\r\n\tc")
@@ -238,19 +257,45 @@ def _heads(lines: bytes) -> Cases:
     yield bad("space only", b" ")
     yield bad("bare lf request", b"X-A: b\n\nGET /smuggled HTTP/1.1\nHost: x")
     yield bad("space before colon", b"X-A : b")
-    for name, field in {"tilde": b"X-~!#$%&'*+.^_`|: y", "empty": b"X-A:", "tab": b"X-A:\tb\tc", "colon": b"X-A::b", "utf8": "X-A: \u00e9".encode()}.items():
+    for name, field in {
+        "tilde": b"X-~!#$%&'*+.^_`|: y",
+        "empty": b"X-A:",
+        "tab": b"X-A:\tb\tc",
+        "colon": b"X-A::b",
+        "utf8": "X-A: \u00e9".encode(),
+    }.items():
         yield f"field good {name}", Case(request(lines, field), Expect.PASSED)
     yield "field latin", Case(request(lines, b"X-A: \xe9"), Expect.EITHER)
     for name, hosts in {
         "twice": [b"Host: klant.x"], "another": [b"Host: elsewhere"], "space": [b"Host : klant.x"], "case": [b"HOST: klant.x"], "empty": [b"Host:"],
     }.items():  # fmt: skip
         yield f"host {name}", Case(request(lines, *hosts), Expect.REFUSED)
-    for value in (b"a b", b"a/b", b"a@b", b"a,b", b"a\\b", b"a?b", b"a#b", b"a:b", b"<a>", b"a\tb", b"[::1", b"\xc3\xa9", b"a:80:90", b"klant.x, x"):
+    for value in (
+        b"a b",
+        b"a/b",
+        b"a@b",
+        b"a,b",
+        b"a\\b",
+        b"a?b",
+        b"a#b",
+        b"a:b",
+        b"<a>",
+        b"a\tb",
+        b"[::1",
+        b"\xc3\xa9",
+        b"a:80:90",
+        b"klant.x, x",
+    ):
         label = repr(value)[2:-1]
-        expect = Expect.EITHER if value in (b"a,b",) else Expect.REFUSED
+        expect = Expect.EITHER if value == b"a,b" else Expect.REFUSED
         yield f"host {label}", Case(request(lines).replace(b"Host: klant.x", b"Host: " + value), expect)
     yield "host missing", Case(request(lines).replace(b"Host: klant.x\r\n", b""), Expect.REFUSED)
-    for name, option in {"host": b"Host", "fsc": b"Fsc-Authorization, Fsc-Transaction-Id", "x": b"X-Forwarded-For", "many": b"close, X-Nonce, keep-alive"}.items():
+    for name, option in {
+        "host": b"Host",
+        "fsc": b"Fsc-Authorization, Fsc-Transaction-Id",
+        "x": b"X-Forwarded-For",
+        "many": b"close, X-Nonce, keep-alive",
+    }.items():
         yield f"connection names {name}", Case(request(lines, b"Connection: " + option), Expect.PASSED)
     for name, long in {
         "line": request(lines, start=b"GET /" + b"x" * 3_000_000 + b" HTTP/1.1"), "field": request(lines, b"X-A: " + b"x" * 5_000_000),
@@ -279,7 +324,13 @@ def _lines(lines: bytes) -> Cases:
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\x16\x03\x01\x02\x00", b"\x00GET / HTTP/1.1", b"\xef\xbb\xbfGET / HTTP/1.1", b"\nGET / HTTP/1.1", b"\rGET / HTTP/1.1",
     ):  # fmt: skip
         yield start(line, Expect.REFUSED)
-    for line in (b"GET /?a=b&c HTTP/1.1", b"GET //a/../b/./%2e%2F;c HTTP/1.1", b"OPTIONS * HTTP/1.1", b"GET /:80@x HTTP/1.1", b"GET /?http://x/ HTTP/1.1"):
+    for line in (
+        b"GET /?a=b&c HTTP/1.1",
+        b"GET //a/../b/./%2e%2F;c HTTP/1.1",
+        b"OPTIONS * HTTP/1.1",
+        b"GET /:80@x HTTP/1.1",
+        b"GET /?http://x/ HTTP/1.1",
+    ):
         yield start(line, Expect.PASSED)
     for line in (
         b"GET http://klant.x/a HTTP/1.1", b"GET HTTP://klant.x HTTP/1.1", b"GET https://klant.x?a HTTP/1.1", b"\r\nGET / HTTP/1.1", b"\r\n\r\nGET / HTTP/1.1",
@@ -292,14 +343,22 @@ def _lines(lines: bytes) -> Cases:
 def _connections(lines: bytes) -> Cases:
     body = _smuggled(lines)
     size = b"Content-Length: %d" % len(body)
-    websocket = (b"Connection: Upgrade", b"Upgrade: websocket", b"Sec-WebSocket-Version: 13", b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==")
+    websocket = (
+        b"Connection: Upgrade",
+        b"Upgrade: websocket",
+        b"Sec-WebSocket-Version: 13",
+        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+    )
     h2c = (b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA")
     get = b"GET / HTTP/1.1"
     yield "upgrade websocket refused by the service", Case(request(lines, *websocket, start=get), Expect.PASSED)
     yield "upgrade websocket with a body", Case(request(lines, *websocket, size, body=body), Expect.EITHER)
     chunked = request(lines, *websocket, b"Transfer-Encoding: chunked", body=_chunks(body))
     yield "upgrade websocket with chunks", Case(chunked, Expect.EITHER)
-    yield "upgrade websocket bad version", Case(request(lines, *websocket[:2], b"Sec-WebSocket-Version: 777", start=get), Expect.PASSED)
+    yield (
+        "upgrade websocket bad version",
+        Case(request(lines, *websocket[:2], b"Sec-WebSocket-Version: 777", start=get), Expect.PASSED),
+    )
     yield "upgrade h2c", Case(request(lines, *h2c, start=get), Expect.PASSED)
     yield "upgrade h2c with a body", Case(request(lines, *h2c, size, body=body), Expect.EITHER)
     yield "upgrade unnamed", Case(request(lines, b"Upgrade: websocket", start=get), Expect.PASSED)
@@ -310,11 +369,17 @@ def _connections(lines: bytes) -> Cases:
         yield f"expect {value.decode()}", Case(request(lines, b"Expect: " + value, size, body=body), Expect.EITHER)
     yield "expect without a body", Case(request(lines, b"Expect: 100-continue", start=get), Expect.PASSED)
     yield "expect twice", Case(request(lines, b"Expect: 100-continue", b"Expect: x", size, body=body), Expect.EITHER)
-    yield "expect in HTTP/1.0", Case(request(lines, b"Expect: 100-continue", size, start=b"POST / HTTP/1.0", body=body), Expect.EITHER)
+    yield (
+        "expect in HTTP/1.0",
+        Case(request(lines, b"Expect: 100-continue", size, start=b"POST / HTTP/1.0", body=body), Expect.EITHER),
+    )
     for value in (b"close", b"Close", b"close, x", b"x,close", b"keep-alive, close"):
         yield f"connection {value.decode()}", Case(request(lines, b"Connection: " + value), Expect.PASSED)
     yield "connection keep-alive", Case(request(lines, b"Connection: keep-alive"), Expect.PASSED)
-    yield "HTTP/1.0 kept alive", Case(request(lines, b"Connection: keep-alive", size, start=b"POST / HTTP/1.0", body=body), Expect.EITHER)
+    yield (
+        "HTTP/1.0 kept alive",
+        Case(request(lines, b"Connection: keep-alive", size, start=b"POST / HTTP/1.0", body=body), Expect.EITHER),
+    )
 
 
 _DIMENSIONS: tuple[Callable[[bytes], Cases], ...] = (

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -70,7 +71,7 @@ def read_stream(stream: bytes) -> Reading:
 def cut(stream: bytes, at: Sequence[int]) -> list[bytes]:
     """`stream` in pieces that end at these places."""
     places = sorted({0, len(stream), *(place for place in at if 0 < place < len(stream))})
-    return [stream[start:end] for start, end in zip(places, places[1:], strict=False)]
+    return [stream[start:end] for start, end in itertools.pairwise(places)]
 
 
 async def converse(connect: Connect, pieces: Sequence[bytes], reading: Reading) -> Conversation:

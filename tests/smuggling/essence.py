@@ -71,7 +71,10 @@ def _dashed(name: bytes) -> bytes:
 
 def _end_to_end(fields: Fields) -> Fields:
     named = {
-        option.strip(b" \t").lower() for name, value in fields if name.lower() == b"connection" for option in value.split(b",")
+        option.strip(b" \t").lower()
+        for name, value in fields
+        if name.lower() == b"connection"
+        for option in value.split(b",")
     }
     return tuple(
         (name.lower(), value)

@@ -108,7 +108,7 @@ def faults_of_service(reading: Reading, said: Conversation, seen: Sequence[Seen]
             times += 1
         yield from _faults_of_arrival(number, times, fate, said)
     for one in seen[at:]:
-        yield f"the server saw what was not sent: {one.request.method!r} {one.request.target!r} {one.request.body[:99]!r}"
+        yield f"the server saw what was not sent: {one.request.method!r} {one.request.target!r}"
 
 
 def _faults_of_trailers(seen: Request, sent: Request) -> Iterator[str]:

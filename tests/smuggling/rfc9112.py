@@ -1,4 +1,4 @@
-"""A second reader of HTTP/1.1, written from RFC 9112 alone, strict, and for these tests only.
+"""A second reader of HTTP/1.1, written from RFC 9112 alone, strict, and for these tests alone.
 
 It looks at all the bytes of a connection that have come so far and tells the first message in them: slow and simple on
 purpose, so that it has nothing in common with the readers of the program. Where the RFC lets a reader choose between

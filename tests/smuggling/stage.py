@@ -1,7 +1,8 @@
 """Where it is played: a relay with the reference server behind it, and everything that can go wrong looked at.
 
-    reference client -> Inway -> reference server
-    reference client -> Outway -> Inway -> reference server
+reference client -> Inway -> reference server
+reference client -> Outway -> Inway -> reference server
+reference client -> relay alone -> reference server
 """
 
 import asyncio
@@ -13,6 +14,16 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.errors import ErrorDomain, ServiceUnreachable
+from gateway.http.listener import listen_plain
+from gateway.http.resolver import LocalhostResolver
+from gateway.relay.exchange import Exchange
+from gateway.relay.fields import Fates, fate_at_outway
+from gateway.relay.inbound import new_site
+from gateway.relay.origin import Origins, parse_origin
+from gateway.relay.settings import RelayLimits, RelaySettings, RelayTimeouts
+from gateway.relay.ticker import Ticker
+from gateway.relay.upstream import UpstreamFailed
 from tests.background import Background, background
 from tests.gateway.dataplane import data_plane, inway_name
 from tests.gateway.material import CONSUMER, PROVIDER, client_tls, key_pair
@@ -22,6 +33,7 @@ from tests.smuggling.oracle import faults_of, faults_of_parts, faults_of_service
 from tests.smuggling.server import ReferenceServer, Seen, reference_server
 
 _SETTLED_S = 10
+_RELAY_S = 5
 _ESTABLISHED, _CLOSE_WAIT = "01", "08"
 _READ_LIMIT_BYTES = 2**20
 _numbers = itertools.count()
@@ -110,7 +122,7 @@ class Stage:
         """Wait until nothing is under way; what stays that should have gone."""
         try:
             async with asyncio.timeout(_SETTLED_S):
-                while self.server.busy or open_connections(entrance.port):
+                while self.server.busy or open_connections(entrance.port):  # noqa: ASYNC110 (the kernel tells nobody)
                     await asyncio.sleep(0.001)
         except TimeoutError:
             left = open_connections(entrance.port)
@@ -156,7 +168,32 @@ async def _federation(errors: _Errors, loop: Background) -> AsyncIterator[Stage]
         tls = client_tls(key_pair(CONSUMER))
         inway = Entrance(connecting(plane.tls_port, tls, inway_name(PROVIDER)), plane.tls_port, plane.authorized())
         outway = Entrance(connecting(plane.outway_port), plane.outway_port, b"")
-        yield Stage(loop, server, {"inway": inway, "chain": outway}, errors)
+        async with _relay_alone(server.port) as port:
+            relay = Entrance(connecting(port), port, b"")
+            yield Stage(loop, server, {"inway": inway, "chain": outway, "relay": relay}, errors)
+
+
+@asynccontextmanager
+async def _relay_alone(service: int) -> AsyncIterator[int]:
+    """What Inway and Outway have in common, without either: every request goes to `service`."""
+    settings = RelaySettings(RelayLimits(), RelayTimeouts(connect_s=_RELAY_S, read_s=_RELAY_S), Ticker())
+    origins = Origins(LocalhostResolver(), settings.timeouts, settings.ticker)
+    origin = origins.get(parse_origin(f"http://127.0.0.1:{service}"))
+
+    def pass_on(exchange: Exchange) -> None:
+        def fail(error: UpstreamFailed) -> None:
+            exchange.refuse(ServiceUnreachable(str(error)))
+
+        exchange.relay(origin, origin.host_field, failed=fail)
+
+    site = new_site(ErrorDomain.OUTWAY, Fates(fate_at_outway), lambda _: pass_on, settings)
+    listener = await listen_plain("127.0.0.1", 0, site.protocol)
+    try:
+        yield listener.sockets[0].getsockname()[1]
+    finally:
+        listener.close()
+        await site.drain(0)
+        await origins.close()
 
 
 def connecting(port: int, tls: ssl.SSLContext | None = None, name: str | None = None) -> Connect:

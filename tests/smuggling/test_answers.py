@@ -1,4 +1,4 @@
-"""The table of answers through each relay: the client gets the one that was made for it, a refusal, or a cut connection.
+"""The table of answers through each relay: the client gets the one made for it, a refusal, or a cut connection.
 
 A connection on which something was wrong, or more than was asked for, is never used again.
 """
@@ -12,7 +12,7 @@ from tests.smuggling.conversation import converse, read_stream
 from tests.smuggling.oracle import echo, faults_of
 from tests.smuggling.stage import Stage, request
 
-ENTRANCES = ("inway", "chain")
+ENTRANCES = ("relay", "inway", "chain")
 METHODS = (b"GET", b"HEAD", b"POST", b"PUT")
 _LATE_S = 0.1
 
@@ -43,7 +43,11 @@ def test_a_right_answer_arrives_as_it_was_made(stage: Stage, entrance: str, form
 @pytest.mark.parametrize("method", METHODS, ids=bytes.decode)
 def test_a_wrong_answer_harms_nobody_else(stage: Stage, entrance: str, form: bytes, method: bytes) -> None:
     lines = stage.entrances[entrance].lines
-    stream = asking(lines, b"plain", nonce=1) + asking(lines, form, method=method, nonce=2) + asking(lines, b"plain", nonce=3)
+    stream = (
+        asking(lines, b"plain", nonce=1)
+        + asking(lines, form, method=method, nonce=2)
+        + asking(lines, b"plain", nonce=3)
+    )
     outcome = stage.play(entrance, stream)
     assert outcome.faults == ()
     own = [answer for answer in outcome.said.answers if echo(answer) is None]

@@ -10,7 +10,7 @@ from tests.smuggling.essence import essence
 from tests.smuggling.stage import Outcome, Stage, request
 
 CASES = table(b"")
-ENTRANCES = ("inway", "chain")
+ENTRANCES = ("relay", "inway", "chain")
 _CUTS = 12
 
 
@@ -45,7 +45,8 @@ def test_a_request_is_refused_or_is_what_was_sent(
     case = tables[entrance][name]
     stream = stream_of(case, stage.entrances[entrance].lines)
     pieces = random.Random(name)
-    for at in ([], [pieces.randrange(len(stream)) for _ in range(_CUTS)]):
+    whole: list[int] = []
+    for at in (whole, [pieces.randrange(len(stream)) for _ in range(_CUTS)]):
         check(case, stage.play(entrance, stream, at, may_refuse=case.expect is Expect.EITHER))
 
 

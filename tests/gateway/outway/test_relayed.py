@@ -1,8 +1,12 @@
 """What passes from an application to the Service and back, through Outway and Inway; and with which certificate."""
 
 import asyncio
+import ssl
 from dataclasses import replace
 
+import pytest
+
+from certs.handshake import PeerConnection
 from certs.thumbprint import CertificateThumbprint
 from gateway.fsc.grants import Outway, PublicKeyIdentification, Service, ServiceConnectionGrant
 from gateway.fsc.names import InwayAddress
@@ -214,3 +218,19 @@ async def test_a_session_is_never_resumed_at_another_address(plane: DataPlane) -
     answer = await plane.ask_outway()
     assert refusal(answer, "OUTWAY") == (502, "ERROR_CODE_INWAY_UNREACHABLE")
     assert len(plane.service.received) == 1
+
+
+async def test_the_session_is_looked_at_once_for_each_connection(
+    plane: DataPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[ssl.SSLObject] = []
+
+    def session(connection: ssl.SSLObject) -> ssl.SSLSession | None:
+        looked.append(connection)
+        found: ssl.SSLSession | None = vars(ssl.SSLObject)["session"].fget(connection)
+        return found
+
+    monkeypatch.setattr(PeerConnection, "session", property(session), raising=False)
+    for _ in range(5):
+        assert (await plane.ask_outway()).status == 200
+    assert len(looked) == 1  # it costs as much as ten requests
