@@ -63,6 +63,7 @@ async def running(
             stack.push_async_callback(installation.listeners.close)
             await open_endpoints(installation)
             await installation.apply(settings)
+            installation.listeners.accept()
             if installation.worker.is_leader:
                 watching = tasks.create_task(watch_expiry(installation.hosts, lambda: installation.trust.store, clock))
                 stack.callback(watching.cancel)

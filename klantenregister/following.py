@@ -27,6 +27,8 @@ _log = logging.getLogger(__name__)
 CHANNEL = "changes"
 LOOK_EVERY_S = 0.5
 """Without a message, what another process wrote is noticed within this time."""
+FOLLOWED_AFTER_S = 2 * LOOK_EVERY_S
+"""By then the others know what this process wrote, whether they heard of it or had to look."""
 STALE_AFTER_S = 1.0
 """For so long may the store be unreadable before what is in memory is no longer believed."""
 _RETRY_S = 0.1

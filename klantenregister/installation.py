@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,8 +24,8 @@ from klantenregister.background import BackgroundWork
 from klantenregister.bridge import RegisterUpstream
 from klantenregister.certificates import ServedPairs
 from klantenregister.errors import Failed, WrongUsage
-from klantenregister.following import Following
-from klantenregister.hosting import HostedPeer, Hosts, Role, Sessions, host_peer
+from klantenregister.following import FOLLOWED_AFTER_S, Following
+from klantenregister.hosting import ALL_ROLES, HostedPeer, Hosts, Role, Sessions, host_peer
 from klantenregister.listening import Listeners
 from klantenregister.live_trust import LiveTrust
 from klantenregister.outways import Outways
@@ -93,8 +94,11 @@ class Installation:
         # Reading very many keys takes a while: not in the event loop, where requests wait for it.
         loaded = await asyncio.to_thread(load_tenants, settings, trust.store, self.served, now=self.clock.now())
         in_register = register_tenants(settings)
+        is_news = self._are_new_to_others(loaded.tenants)
         hosted = [await self._hosted(tenant) for tenant in loaded.tenants]
         outways = await self.outways.prepare(settings, hosted if Role.OUTWAY in self.roles else ())
+        if is_news:
+            await asyncio.sleep(FOLLOWED_AFTER_S)
         # Everything that may fail has succeeded.
         self.trust.use(trust, issuers_of(loaded.tenants))
         for one, tenant in zip(hosted, loaded.tenants, strict=True):
@@ -108,6 +112,13 @@ class Installation:
             self.work.use(hosted)
         # Last, because it waits for the requests under way.
         await self.outways.use(outways)
+
+    def _are_new_to_others(self, tenants: Iterable[Tenant]) -> bool:
+        """Whether other processes are to learn of a certificate before a token that it signs reaches them."""
+        if self.worker.line is None and self.roles == ALL_ROLES:
+            return False
+        present = [(one, hosted.peer) for one in tenants if (hosted := self.hosts.get(one.peer_id)) is not None]
+        return any(peer.certificates.get(pair.thumbprint) is None for one, peer in present for pair in one.key_pairs)
 
     def upstream_of(self, peer: LocalPeer, service: ServiceName) -> Origin | Upstream | None:
         """What is behind the Inway of `peer` under this name."""

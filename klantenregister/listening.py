@@ -6,30 +6,36 @@ import errno
 import os
 import socket
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
+from typing import Final
 
 from aiohttp import web
 
 from config.addresses import ListenAddress, TcpAddress
 from config.settings import LimitsSettings, TimeoutSettings
 from gateway.errors import ErrorDomain
-from gateway.http.listener import Listener, ProtocolFactory, Route, TlsListener, listen_plain, listen_tls
+from gateway.http.listener import Listener, ProtocolFactory, Route, TlsListener, bound_sockets, listen_plain
 from gateway.http.protocol import FscProtocol, ProblemProtocol
 from gateway.relay.inbound import Site
 from klantenregister.claiming import claimed
 from klantenregister.errors import AddressInUse, Failed
 
-_BACKLOG = 1024
-_OF_THE_SERVER = frozenset({"handler_cancellation"})
-"""Options that aiohttp's protocol reads from its server and does not take itself."""
+_BACKLOG: Final = 1024
+_QUIET_S: Final = 0.5
+"""How long a connection that may be without a request stays open when the process stops: one may be on its way."""
 
-NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
+
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """Sockets that hold an address, on which nothing is accepted yet: who connects waits."""
+
+    sockets: Sequence[socket.socket]
+    context: ssl.SSLContext
+    route: Route
 
 
 @dataclass(slots=True)
@@ -46,56 +52,45 @@ class Listeners:
     """What is served by the relay."""
     _runners: list[web.AppRunner] = field(default_factory=list)
     _servers: dict[web.AppRunner, asyncio.Server] = field(default_factory=dict)
+    _bound: list[_Bound] = field(default_factory=list)
     _tls: list[TlsListener] = field(default_factory=list)
     _relayed: list[Listener] = field(default_factory=list)
+    _is_closing: bool = False
 
-    async def fsc(
-        self,
-        component: ErrorDomain,
-        app: web.Application,
-        options: Mapping[str, Any] = NO_OPTIONS,
-        *,
-        max_field_bytes: int | None = None,
-    ) -> ProtocolFactory:
-        """`app` as `component` of FSC: what makes the protocol of a connection. `options`: of aiohttp's server."""
-        protocol = self._protocol_options(options, max_field_bytes)
-        return (await self._serve(app, protocol, partial(FscProtocol, component)))[1]
+    async def fsc(self, component: ErrorDomain, app: web.Application) -> ProtocolFactory:
+        """`app` as `component` of FSC: what makes the protocol of a connection."""
+        return (await self._serve(app, partial(FscProtocol, component)))[1]
 
     async def plain(
-        self,
-        key: str,
-        app: web.Application,
-        address: ListenAddress,
-        options: Mapping[str, Any] = NO_OPTIONS,
-        *,
-        component: ErrorDomain | None = None,
-        is_shared: bool = True,
+        self, key: str, app: web.Application, address: ListenAddress, *, is_shared: bool = True
     ) -> web.AppRunner:
-        """Serve `app` without TLS on `address`, the value of `key`; as a component of FSC where one is named.
+        """Serve `app` without TLS on `address`, the value of `key`.
 
         `is_shared`: by every process of the installation, where there are several.
         Raises: Failed when it cannot be bound.
         """
-        protocol = ProblemProtocol if component is None else partial(FscProtocol, component)
-        runner, factory = await self._serve(app, self._protocol_options(options, None), protocol)
+        runner, factory = await self._serve(app, ProblemProtocol)
         try:
             async with self._claimed(address) if is_shared else contextlib.nullcontext():
-                self._servers[runner] = await _bound(factory, address, reuse_port=self.is_shared and is_shared)
+                self._servers[runner] = await _serving(factory, address, reuse_port=self.is_shared and is_shared)
         except OSError as error:
             await self.drop(runner)
             raise cannot_listen(key, address, error) from error
         return runner
 
     async def tls(self, key: str, address: TcpAddress, context: ssl.SSLContext, route: Route) -> None:
-        """Accept TLS on `address`; `route` gives each connection its protocol. Raises: Failed."""
+        """Take `address` for TLS; `route` gives each connection its protocol, from `accept` on. Raises: Failed."""
         try:
             async with self._claimed(address):
-                listener = await listen_tls(
-                    address.host, address.port, context=context, route=route, reuse_port=self.is_shared
-                )
-            self._tls.append(listener)
+                sockets = await bound_sockets(address.host, address.port, reuse_port=self.is_shared)
         except OSError as error:
             raise cannot_listen(key, address, error) from error
+        self._bound.append(_Bound(sockets, context, route))
+
+    def accept(self) -> None:
+        """Serve who has connected to the addresses that `tls` took: from here on it is known for whom."""
+        bound, self._bound = self._bound, []
+        self._tls += [TlsListener(one.sockets, one.context, one.route) for one in bound]
 
     async def relayed(self, key: str, site: Site, address: TcpAddress) -> Listener:
         """Serve `site` without TLS on `address`, the value of `key`. Raises: Failed when it cannot be bound."""
@@ -125,15 +120,20 @@ class Listeners:
 
     async def close(self) -> None:
         """Accept nothing new, let requests under way end within the time the configuration gives, then cut."""
+        self._is_closing = True
+        for bound in self._bound:
+            for one in bound.sockets:
+                one.close()
         for listener in (*self._tls, *self._relayed):
             listener.close()
         for server in self._servers.values():
             server.close()
         async with asyncio.TaskGroup() as tasks:
             for runner in self._runners:
-                tasks.create_task(runner.cleanup())
+                tasks.create_task(self._drained(runner))
             for site in self.sites:
                 tasks.create_task(site.drain(self.timeouts.shutdown_seconds))
+        self._bound.clear()
         self.sites.clear()
         self._runners.clear()
         self._servers.clear()
@@ -145,24 +145,39 @@ class Listeners:
             return claimed(address)
         return contextlib.nullcontext()
 
-    def _protocol_options(self, options: Mapping[str, Any], max_field_bytes: int | None) -> dict[str, Any]:
-        return {
-            "access_log": None,
-            "keepalive_timeout": self.timeouts.idle_seconds,
-            "max_line_size": self.limits.max_request_line_bytes,
-            "max_field_size": max_field_bytes or self.limits.max_header_bytes,
-            **options,
-        }
+    async def _drained(self, runner: web.AppRunner) -> None:
+        """End the connections of `runner`; one without a request after a moment, in which one is still served."""
+        assert runner.server is not None
+        end = asyncio.get_running_loop().time() + min(_QUIET_S, self.timeouts.shutdown_seconds / 2)
+        while runner.server.connections and asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(0.02)
+        await runner.cleanup()
+
+    async def _say_last(self, _: web.Request, response: web.StreamResponse) -> None:
+        """Tell the client with the last answer of its connection that it is the last."""
+        if self._is_closing:
+            response.force_close()
+            response.headers["Connection"] = "close"
 
     async def _serve(
-        self, app: web.Application, options: Mapping[str, Any], protocol: Callable[..., web.RequestHandler]
+        self, app: web.Application, protocol: Callable[..., web.RequestHandler]
     ) -> tuple[web.AppRunner, ProtocolFactory]:
-        runner = web.AppRunner(app, shutdown_timeout=self.timeouts.shutdown_seconds, **options)
+        app.on_response_prepare.append(self._say_last)
+        limits, timeouts = self.limits, self.timeouts
+        runner = web.AppRunner(app, shutdown_timeout=timeouts.shutdown_seconds)
         await runner.setup()
         assert runner.server is not None
         self._runners.append(runner)
-        own = {name: value for name, value in options.items() if name not in _OF_THE_SERVER}
-        return runner, partial(protocol, runner.server, header_timeout_s=self.timeouts.header_seconds, **own)
+        factory = partial(
+            protocol,
+            runner.server,
+            header_timeout_s=timeouts.header_seconds,
+            access_log=None,
+            keepalive_timeout=timeouts.idle_seconds,
+            max_line_size=limits.max_request_line_bytes,
+            max_field_size=limits.max_header_bytes,
+        )
+        return runner, factory
 
 
 def cannot_listen(key: str, address: ListenAddress, error: OSError) -> Failed:
@@ -181,7 +196,7 @@ def cannot_listen(key: str, address: ListenAddress, error: OSError) -> Failed:
     return kind(f"{key}: cannot listen on {address}: {reason}. {remedy}")
 
 
-async def _bound(factory: ProtocolFactory, address: ListenAddress, *, reuse_port: bool) -> asyncio.Server:
+async def _serving(factory: ProtocolFactory, address: ListenAddress, *, reuse_port: bool) -> asyncio.Server:
     """Listen on `address`; a socket in the file system is for its owner alone. Raises: OSError."""
     loop = asyncio.get_running_loop()
     if isinstance(address, TcpAddress):

@@ -77,8 +77,9 @@ async def open_stores(settings: Settings, *, worker: int = 0, is_shared: bool = 
         raise WrongUsage(f"this version does not serve it: {error}") from error
     if is_shared and isinstance(url, MemoryUrl):
         raise WrongUsage("storage: what is in memory is of one process alone: choose another, or leave out --workers")
-    stores = replace(_chosen(url, worker), transaction_log=settings.transaction_log)
-    if settings.transaction_log.mode is TransactionLogMode.OFF:
+    is_logging = settings.transaction_log.mode is not TransactionLogMode.OFF
+    stores = replace(_chosen(url, worker, is_logging=is_logging), transaction_log=settings.transaction_log)
+    if not is_logging:
         _log.warning("transactions_are_not_logged", extra={"key": "transaction_log.mode"})
     try:
         await stores.documents.open(COLLECTIONS)
@@ -89,11 +90,11 @@ async def open_stores(settings: Settings, *, worker: int = 0, is_shared: bool = 
     return stores
 
 
-def _chosen(url: StorageUrl, worker: int) -> Stores:
+def _chosen(url: StorageUrl, worker: int, *, is_logging: bool) -> Stores:
     if isinstance(url, MemoryUrl):
         return Stores(MemoryDocuments(), MemoryLog())
     try:
         url.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise Failed(f"storage: cannot make the directory {url.path.parent}: {error.strerror}") from error
-    return Stores(SqliteDocuments(url.path), SqliteLog(url.path, worker=worker))
+    return Stores(SqliteDocuments(url.path), SqliteLog(url.path, worker=worker, is_written=is_logging))

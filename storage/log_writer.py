@@ -12,9 +12,12 @@ It ends when the other side is gone, after the batch it has received whole: nobo
 leaves the signals that end a program to the one that started it.
 
 The write-ahead log is moved into the file when nothing has arrived for a while; under constant load SQLite does so
-within a commit, when the log has reached a size: rarely, because the requests of that moment wait for it.
+within a commit, when the log has reached a size: rarely, because the requests of that moment wait for it. From then on
+SQLite writes over what it has written. Until then, the file of the write-ahead log is grown ahead of it: to synchronise
+a file that has become longer costs the disk several writes more, because it must keep the new length too.
 """
 
+import gc
 import marshal
 import os
 import select
@@ -40,6 +43,7 @@ _CACHE_KIB = 2_048
 _LARGEST_JOURNAL_PAGES = 8_000
 _IDLE_MS = 200
 _WORTH_MOVING_ROWS = 1_000
+_MOST_GROWTH_BYTES = 2**20
 
 
 class LogWriter:
@@ -54,6 +58,8 @@ class LogWriter:
         self._path = path
         self._connector = Connector(path, connect)
         self._rows_to_move = 0
+        self._journal = path + "-wal"
+        self._journal_bytes = 0
 
     def commit(self, batch: Batch) -> Failure | None:
         """Commit the batch; None when it is durable."""
@@ -90,6 +96,29 @@ class LogWriter:
         except (sqlite3.Error, OSError, StoreUnavailable):
             self._connector.close()
 
+    def grow(self) -> None:
+        """Make the write-ahead log longer when it has become longer: with zeros, which SQLite takes for its end."""
+        try:
+            if os.stat(self._journal).st_size > self._journal_bytes:
+                self._grow_alone(self._connector.connection())
+        except (sqlite3.Error, OSError, StoreUnavailable):
+            # No room for it now is no room for a commit later, which tells.
+            return
+        finally:
+            self._connector.settle()
+
+    def _grow_alone(self, connection: sqlite3.Connection) -> None:
+        # Whoever deletes old entries writes too: behind the end that we see, unless we hold the lock.
+        connection.execute("BEGIN IMMEDIATE")
+        descriptor = os.open(self._journal, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        try:
+            size = os.fstat(descriptor).st_size
+            # As much again, so that the log of a few records stays small.
+            self._journal_bytes = size + min(size, _MOST_GROWTH_BYTES)
+            os.write(descriptor, bytes(self._journal_bytes - size))
+        finally:
+            os.close(descriptor)
+
     def close(self) -> None:
         """Let go of the file."""
         self._connector.close()
@@ -112,6 +141,7 @@ def serve(writer: LogWriter, descriptor: int) -> None:
     arrival.register(descriptor, select.POLLIN)
     answer: Failure | None = None
     while _send(descriptor, message(answer)):
+        writer.grow()
         if writer.is_worth_moving() and not arrival.poll(_IDLE_MS):
             writer.move()
         payload = _receive(descriptor)
@@ -150,6 +180,8 @@ def _receive(descriptor: int) -> bytes | None:
 def main() -> None:
     """Serve what the command line names: file, layout and how long to wait for a lock, in seconds."""
     path, layout, timeout_s = sys.argv[1:]
+    # A batch is thousands of tuples and not one cycle: there is nothing to collect.
+    gc.disable()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     writer = LogWriter(path, int(layout), timeout_s=float(timeout_s))

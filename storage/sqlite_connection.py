@@ -1,7 +1,9 @@
 """Making SQLite files, and links to them that threads work on."""
 
+import errno
 import os
 import sqlite3
+import stat
 import time
 from collections import deque
 from collections.abc import Callable
@@ -40,7 +42,13 @@ class SqliteFile:
         if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
             raise StoreUnavailable(f"SQLite {sqlite3.sqlite_version} is too old: 3.35 or newer is needed")
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        # Made without being opened: closing any descriptor of the file takes away this process's locks on it, those of
+        # SQLite's open connections too; the next process to close it would remove the write-ahead log in use.
+        try:
+            os.mknod(self.path, stat.S_IFREG | 0o600)
+        except FileExistsError:
+            if self.path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(self.path)) from None
         connection = self.connect(timeout_s=OPEN_TIMEOUT_S)
         try:
             self._use_write_ahead_log(connection)

@@ -43,8 +43,15 @@ _Found: TypeAlias = tuple[LogPosition, Any]
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    commits: LogCommits
+    commits: LogCommits | None
     threads: ThreadPoolExecutor
+
+    def add(self, statement: str, rows: Sequence[Row], size: int, done: Done) -> None:
+        """Commit the rows and tell `done`, perhaps before returning."""
+        if self.commits is None:
+            done(StoreUnavailable("the log was opened for reading: nothing is written to it"))
+        else:
+            self.commits.add(statement, rows, size, done)
 
     async def append(self, statement: str, rows: Sequence[Row], size: int) -> None:
         """Return when the rows are durable. Raises: StoreUnavailable."""
@@ -58,7 +65,7 @@ class _Running:
             else:
                 outcome.set_exception(error)
 
-        self.commits.add(statement, rows, size, settle)
+        self.add(statement, rows, size, settle)
         await outcome
 
 
@@ -76,11 +83,16 @@ class SqliteLog:
         read_threads: int = 2,
         limits: QueueLimits | None = None,
         busy_timeout_s: float = BUSY_TIMEOUT_S,
+        is_written: bool = True,
     ) -> None:
-        """`limits` bound what may wait to be written, `busy_timeout_s` the wait for another process's lock."""
+        """`limits` bound what may wait to be written, `busy_timeout_s` the wait for another process's lock.
+
+        A log that is not written has no writer and no file of its own; what is there is found and deleted as ever.
+        """
         self._path = path
         self._worker = worker
         self._busy_timeout_s = busy_timeout_s
+        self._is_written = is_written
         self._file = SqliteFile(log_path(path, worker), LOG_LAYOUT)
         self._read_threads = read_threads
         self._limits = limits or QueueLimits()
@@ -101,11 +113,7 @@ class SqliteLog:
             self._declared = declared
             if self._running is not None:
                 return
-            commits = LogCommits(self._start_writer, self._limits)
-            try:
-                await commits.open()
-            except OSError as error:
-                raise StoreUnavailable(f"the process that writes the log cannot be started: {error}") from error
+            commits = await self._open_commits() if self._is_written else None
             threads = ThreadPoolExecutor(self._read_threads, thread_name_prefix="sqlite-log-read")
             self._running = _Running(commits, threads)
 
@@ -114,14 +122,17 @@ class SqliteLog:
         async with self._changing:
             running, self._running = self._running, None
             if running is not None:
-                await running.commits.close()
+                if running.commits is not None:
+                    await running.commits.close()
                 await asyncio.to_thread(running.threads.shutdown)
                 while self._pools:
                     self._pools.popitem()[1].close()
 
     async def ping(self) -> None:
-        """Prove that the log can be written, by writing. Raises: StoreUnavailable."""
-        await self.running().append(PROBE, (((), ()),), 0)
+        """Prove that the log can be written, by writing, when it is to be written. Raises: StoreUnavailable."""
+        running = self.running()
+        if running.commits is not None:
+            await running.append(PROBE, (((), ()),), 0)
 
     def for_tenant(self, tenant: str, kind: LogKind) -> "SqliteTenantLog":
         """The log of one tenant."""
@@ -133,7 +144,7 @@ class SqliteLog:
         if self._running is None:
             done(self._not_open())
         else:
-            self._running.commits.add(statement, rows, size, done)
+            self._running.add(statement, rows, size, done)
 
     def running(self) -> _Running:
         """What serves. Raises: StoreUnavailable when the store is closed."""
@@ -143,6 +154,14 @@ class SqliteLog:
 
     def _not_open(self) -> StoreUnavailable:
         return StoreUnavailable(f"{self._file.path}: the log is not open")
+
+    async def _open_commits(self) -> LogCommits:
+        commits = LogCommits(self._start_writer, self._limits)
+        try:
+            await commits.open()
+        except OSError as error:
+            raise StoreUnavailable(f"the process that writes the log cannot be started: {error}") from error
+        return commits
 
     def _start_writer(self) -> WriterProcess:
         return WriterProcess(self._file, busy_timeout_s=self._busy_timeout_s)
@@ -155,7 +174,8 @@ class SqliteLog:
     def in_every_file(self, work: Callable[[sqlite3.Connection, int], T]) -> list[T]:
         """What `work` makes of each worker's file, given its worker; blocks. Raises: StoreUnavailable."""
         # Our own file is read even when it is gone: its entries must not be missing silently.
-        workers = sorted(_workers_beside(self._path) | {self._worker})
+        own = {self._worker} if self._is_written else set()
+        workers = sorted(_workers_beside(self._path) | own)
         return [self._in_file(worker, partial(_given_worker, work, worker)) for worker in workers]
 
     def _in_file(self, worker: int, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -179,10 +199,11 @@ class SqliteLog:
         return Link(file, prepare)
 
     def _prepare_files(self, kinds: Sequence[LogKind]) -> None:
-        try:
-            self._file.create()
-        except (sqlite3.Error, OSError) as error:
-            raise unavailable(self._file.path, error) from error
+        if self._is_written:
+            try:
+                self._file.create()
+            except (sqlite3.Error, OSError) as error:
+                raise unavailable(self._file.path, error) from error
         for worker in _workers_beside(self._path):
             self._in_file(worker, lambda connection: extend_tables(connection, kinds))
 

@@ -18,14 +18,16 @@ from gateway.errors import (
 )
 from gateway.fsc.logrecord import Direction
 from gateway.fsc.names import ServiceName, TransactionId
+from gateway.fsc.token import Authorization
 from gateway.inway.admission import MAX_AUTHORIZATION_LENGTH, admit, transaction_id_of
-from gateway.inway.known_tokens import KnownToken, KnownTokens, validity
+from gateway.inway.known_tokens import KnownToken, KnownTokens, Passage, validity
 from gateway.relay.exchange import Exchange
 from gateway.relay.fields import AUTHORIZATION, TRANSACTION_ID, Fates, as_text, fate_at_inway
 from gateway.relay.inbound import Handler, Inbound, Site, new_site
 from gateway.relay.origin import Origin
 from gateway.relay.settings import RelaySettings
 from gateway.relay.upstream import RequestHead, Upstream, UpstreamFailed
+from gateway.state.contracts import ContractRecord
 from gateway.state.local_peer import LocalPeer
 from gateway.state.tenant import Tenant
 
@@ -86,7 +88,7 @@ class _Connection:
             raise InvalidRequest("CONNECT leads nowhere here: call the Service by its path")
         # 3. log: durable before anything is sent on.
         peer.log.write(
-            token.prepared, transaction_id, now, partial(self._logged, exchange, peer, token, transaction_id)
+            token.passage.prepared, transaction_id, now, partial(self._logged, exchange, peer, token, transaction_id)
         )
 
     def _identified(self) -> PeerCertificate:
@@ -107,16 +109,28 @@ class _Connection:
             if known is not None and known.still_holds(peer, certificate.thumbprint, now):
                 return known
         authorized, contract = admit(peer, certificate, authorization=authorization, now=now)
+        passage = tokens.passage(peer, authorized)
+        if passage is None:
+            passage = self._passage(peer, authorized, contract)
+            tokens.open_passage(passage)
+        valid_from, valid_until = validity(authorized, contract)
+        token = KnownToken(authorized, certificate.thumbprint, valid_from, valid_until, passage)
+        tokens.put(authorization[0], token)
+        return token
+
+    def _passage(self, peer: LocalPeer, authorized: Authorization, contract: ContractRecord) -> Passage:
         upstream = self._upstream_of(peer, authorized.service_name)
         if upstream is None:
             raise ServiceNotFound(f"this Inway does not offer a Service named {authorized.service_name}")
-        valid_from, valid_until = validity(authorized, contract)
-        prepared = peer.log.prepare(authorized, Direction.INCOMING)
-        token = KnownToken(
-            authorized, certificate.thumbprint, peer.tenant, contract, valid_from, valid_until, prepared, upstream
+        return Passage(
+            peer.tenant,
+            contract,
+            authorized.grant_hash,
+            authorized.service_name,
+            authorized.properties,
+            peer.log.prepare(authorized, Direction.INCOMING),
+            upstream,
         )
-        tokens.put(authorization[0], token)
-        return token
 
     def _logged(
         self,
@@ -137,8 +151,8 @@ class _Connection:
             about_client = self._about_client = (
                 f"X-Forwarded-For: {self._client_ip}\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: {authority}\r\n"
             ).encode()
-        failed = partial(_unreachable, exchange, token.authorization.service_name, transaction_id)
-        upstream = token.upstream
+        failed = partial(_unreachable, exchange, token.passage.service_name, transaction_id)
+        upstream = token.passage.upstream
         if isinstance(upstream, Origin):
             exchange.relay(upstream, upstream.host_field + about_client, failed=failed)
         elif not exchange.is_gone:
@@ -165,7 +179,9 @@ async def _serve(
         failed(error)
 
 
-def _unreachable(exchange: Exchange, service: ServiceName, transaction_id: TransactionId, error: UpstreamFailed) -> None:
+def _unreachable(
+    exchange: Exchange, service: ServiceName, transaction_id: TransactionId, error: UpstreamFailed
+) -> None:
     _log.warning(
         "service_unreachable", extra={"service": service, "transaction_id": transaction_id, "reason": str(error)}
     )

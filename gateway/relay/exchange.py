@@ -139,7 +139,7 @@ class Exchange:
                 "reason": refused.message,
             },
         )
-        if self.is_finished or self.is_gone:
+        if self.is_over:
             return
         if self.is_answering:
             self.inbound.cut()
@@ -171,7 +171,7 @@ class Exchange:
         """
         framing = self.framing
         assert framing is not None
-        if self.is_gone:
+        if self.is_over:
             return
         if framing.is_chunked:
             fields += b"Transfer-Encoding: chunked\r\n"
@@ -220,7 +220,7 @@ class Exchange:
                 yield data
             elif self.is_complete:
                 return
-            elif self.is_gone:
+            elif self.is_over:
                 raise ConnectionResetError("the connection ended before the request did")
             else:
                 self._consumer = self.inbound.site.loop.create_future()
@@ -230,6 +230,11 @@ class Exchange:
     def has_body(self) -> bool:
         """Whether there is a body, be it empty."""
         return self.framing is not None and (self.framing.is_chunked or self.has_length)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is to be done for it any more."""
+        return self.is_gone or self.is_finished
 
     # -- for the connections on both sides
 
@@ -250,9 +255,7 @@ class Exchange:
             outbound.send(self._sent_head)
             if self._is_continue_due and not self.is_complete:
                 self.send_continue()
-        if self.is_complete:
-            outbound.request_is_out()
-        else:
+        if not self.is_complete:
             self.inbound.await_body()
 
     def send_continue(self) -> None:
@@ -288,19 +291,20 @@ class Exchange:
         """Whether somebody looks at the head of the answer."""
         return self._judge is not None
 
-    def upstream_failed(self, reason: str, *, was_used: bool) -> None:
+    def upstream_failed(self, reason: str, *, is_stale: bool) -> None:
         """No answer has begun, and none will come by this connection.
 
-        One that was used before may have been closed as the request went: then it goes by another, when it is safe to
-        say it twice.
+        One that was used before may have been closed as the request went, and is stale then: the request goes by
+        another
+        when it is safe to say it twice.
         """
         self.outbound = None
         origin, failed = self._origin, self._failed
-        if self.is_gone or self.is_finished:
+        if self.is_over:
             return
         assert origin is not None
         assert failed is not None
-        if was_used and self.method in _REPEATABLE and self._kept_parts is not None:
+        if is_stale and self.method in _REPEATABLE and self._kept_parts is not None:
             self._restore_body()
             origin.open_for(self)
             return
@@ -310,6 +314,10 @@ class Exchange:
     def client_is_gone(self) -> None:
         """Nobody waits any more: what was begun is stopped."""
         self.is_gone = True
+        self.stop()
+
+    def stop(self) -> None:
+        """End what was begun for it; an answer of ours may still follow."""
         self._failed = self._judge = None
         if self.outbound is not None:
             outbound, self.outbound = self.outbound, None
@@ -363,8 +371,6 @@ class Exchange:
         data = self._take_body()
         if data:
             outbound.send(data)
-        if self.is_complete:
-            outbound.request_is_out()
 
     def _restore_body(self) -> None:
         """Put what was sent of the body back to what waits."""
@@ -387,7 +393,7 @@ class Exchange:
             await work
         except Exception as error:
             self.refuse(error)
-        if not self.is_finished and not self.is_gone and self.outbound is None and self._origin is None:
+        if not self.is_over and self.outbound is None and self._origin is None:
             self.refuse(InternalError("something went wrong on this side; it is in our log"))
 
     async def _answer(self, response: Response) -> None:

@@ -1,7 +1,8 @@
 """Heads that were read before. Pure.
 
 On a connection that is kept alive one header section after the other is the same, but for the transaction id and at
-times the token; so is one head after the other of the answers of a Service. llhttp reads each of them once; what comes again byte for byte is
+times the token; so is one head after the other of the answers of a Service. llhttp reads each of them once; what comes
+again byte for byte is
 taken for what it was, and only what differs is looked at.
 """
 
@@ -16,8 +17,8 @@ MAX_BYTES: Final = 8192
 """Of a head that is remembered."""
 _REQUEST_LINE: Final = re.compile(rb"(GET|HEAD|DELETE) (/[A-Za-z0-9/._~%!$&'()*+,;=:@?-]*) HTTP/1\.1")
 """Of requests without a body, in characters of which nobody can think differently."""
-_VALUE: Final = re.compile(rb"[!-~]+(?: [!-~]+)*")
-"""Of the fields that differ from one request to the next."""
+_TEXT: Final = bytes(range(0x20, 0x7F))
+"""What the fields that differ from one request to the next are made of."""
 _VARYING: Final = frozenset({TRANSACTION_ID, AUTHORIZATION})
 _LINE_END: Final = b"\r\n"
 _END: Final = b"\r\n\r\n"
@@ -82,7 +83,7 @@ def remember_section(data: bytes, noted: list[tuple[Fate, bytes]], framing: Fram
             continue
         line = b"\r\n" + name + b": " + value + _LINE_END
         before, found, after = rest.partition(line)
-        if not found or not _VALUE.fullmatch(value) or line in after:
+        if not found or not _is_plain(value) or line in after:
             return None
         pieces.append(before + line[: -len(value) - len(_LINE_END)])
         rest = _LINE_END + after
@@ -108,7 +109,7 @@ def read_familiar(data: bytes, known: FamiliarSection) -> FamiliarRequest | None
         value = hole.value
         if end - position != len(value) or not data.startswith(value, position):
             value = data[position:end]
-            if not _VALUE.fullmatch(value):
+            if not _is_plain(value):
                 return None
             fields[hole.field] = (fields[hole.field][0], value)
             noted[hole.noted] = (hole.fate, value)
@@ -121,6 +122,11 @@ def read_familiar(data: bytes, known: FamiliarSection) -> FamiliarRequest | None
         return None
     framing = Framing(line[2], fields, False, False, None, known.host, goes_on)
     return FamiliarRequest(line[1].decode("ascii"), framing, noted)
+
+
+def _is_plain(value: bytes) -> bool:
+    """Whether it is text without white space at its ends, so that nobody reads it otherwise."""
+    return value == value.strip(b" ") and value != b"" and not value.translate(None, _TEXT)
 
 
 def head_of(data: bytes) -> bytes:

@@ -25,7 +25,7 @@ from gateway.errors import (
     RequestTimeout,
 )
 from gateway.relay.exchange import HIGH_WATER, Exchange
-from gateway.relay.familiar import FamiliarRequest, FamiliarSection, read_familiar, remember_section
+from gateway.relay.familiar import MAX_BYTES, FamiliarSection, read_familiar, remember_section
 from gateway.relay.fields import AUTHORIZATION, CONTENT_LENGTH, Fates
 from gateway.relay.request import Framing, check_request_line, read_framing
 from gateway.relay.settings import RelayCounters, RelayLimits, RelaySettings, RelayTimeouts
@@ -101,21 +101,22 @@ class Inbound(asyncio.Protocol):
         "_active",
         "_drained",
         "_fates",
+        "_had_trailers",
         "_handle",
         "_has_begun",
         "_head_bytes",
-        "_in_trailers",
         "_is_beyond",
-        "_had_trailers",
         "_is_ending",
-        "_line",
         "_is_paused",
         "_is_starting",
+        "_line",
+        "_most_familiar",
         "_parser",
+        "_past_bytes",
         "_queue",
         "_quiet_since",
-        "_reading",
         "_read_held",
+        "_reading",
         "_section",
         "_strangers",
         "_tunnel",
@@ -139,6 +140,10 @@ class Inbound(asyncio.Protocol):
         self._has_begun = False
         """Whether the head of `_reading` is complete."""
         self._head_bytes = 0
+        """At most what has come of the head that is being read..."""
+        self._past_bytes = 0
+        """...and of that, what may belong to the request before."""
+        self._most_familiar = min(MAX_BYTES, site.limits.request_line_bytes)
         self._is_beyond = False
         """Whether what still arrives belongs to nothing we will serve."""
         self._line: bytes | None = None
@@ -177,7 +182,10 @@ class Inbound(asyncio.Protocol):
         self.site.ticker.forget(self)
         self._is_beyond = True
         if self._tunnel is not None:
-            self._tunnel.abort()
+            if exc is None:
+                self._tunnel.close()
+            else:
+                self._tunnel.abort()
         active, self._active = self._active, None
         if active is not None and not active.is_finished:
             self.site.counters.cut += 1
@@ -192,34 +200,20 @@ class Inbound(asyncio.Protocol):
         if self._tunnel is not None:
             self._tunnel.write(data)
             return
-        if self._is_beyond:
+        if self._is_beyond or self._is_held(data):
             return
-        if self._active is not None and self._active.framing is not None and self._active.framing.upgrade is not None:
-            self._read_held.append(data)  # until it is known which protocol it is
-            if sum(map(len, self._read_held)) > HIGH_WATER:
-                self.transport.pause_reading()
-            return
-        if self._reading is None:
-            known = self._section
-            if known is not None and self._active is None:
-                familiar = read_familiar(data, known)
-                if familiar is not None:
-                    self._strangers = 0
-                    self._take_familiar(familiar)
-                    return
         is_first = self._reading is None
+        if is_first and self._active is None and not self._queue and self._is_familiar(data):
+            return
         self._head_bytes = len(data) if is_first else self._head_bytes + len(data)
         if is_first:
+            self._past_bytes = 0
             self._line = b""
         if self._line is not None and not self._is_line_right(data):
             self._start_next()
             return
         self._feed(data)
         reading = self._reading
-        if reading is None and self._had_trailers:
-            # llhttp takes what trailers say for what headers say, of the next request too.
-            self._had_trailers = False
-            self._parser = httptools.HttpRequestParser(self)
         if reading is not None and not self._has_begun and not self._is_beyond:
             self._await_head(reading, is_first=is_first)
         active = self._active
@@ -229,10 +223,8 @@ class Inbound(asyncio.Protocol):
             self._start_next()
         elif active.parts or active.is_complete:
             active.body_arrived()
-            if not active.is_complete:
-                self.deadline = self.site.ticker.now + self.site.timeouts.read_s
-            else:
-                self.deadline = NEVER
+            if not self._is_paused:
+                self._await_more(active)
         self.steer()
 
     def eof_received(self) -> bool:
@@ -245,13 +237,12 @@ class Inbound(asyncio.Protocol):
         if active is not None and not active.is_complete and not active.is_finished:
             self.cut()
             return False
-        if active is None and not self._queue:
+        if self._queue and not self._queue[-1].is_complete:
+            self._queue.pop()
+        last = self._queue[-1] if self._queue else active
+        if last is None:
             return False
-        for one in (active, *self._queue):
-            if one is not None and not self._queue:
-                one.keep_alive = False
-        if self._queue:
-            self._queue[-1].keep_alive = False
+        last.keep_alive = False
         return True
 
     def pause_writing(self) -> None:
@@ -266,11 +257,21 @@ class Inbound(asyncio.Protocol):
     def resume_writing(self) -> None:
         """The client has caught up."""
         self._is_paused = False
-        self.deadline = NEVER
         if self._tunnel is not None:
+            self.deadline = NEVER
             self._tunnel.resume_reading()
-        elif self._active is not None and self._active.outbound is not None:
-            self._active.outbound.resume_reading()
+            return
+        if self._is_ending:
+            return
+        active = self._active
+        if active is None:
+            self._rest()
+            self._start_next()
+            self.steer()
+            return
+        self._await_more(active)
+        if active.outbound is not None:
+            active.outbound.resume_reading()
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
 
@@ -280,7 +281,6 @@ class Inbound(asyncio.Protocol):
         """A request begins."""
         self._reading = Exchange(self)
         self._has_begun = False
-        self._in_trailers = False
 
     def on_url(self, url: bytes) -> None:
         """A piece of the request target."""
@@ -344,6 +344,7 @@ class Inbound(asyncio.Protocol):
         assert reading is not None
         reading.is_complete = True
         self._reading = None
+        self._past_bytes = self._head_bytes
         if not reading.keep_alive:
             self._is_beyond = True
 
@@ -368,7 +369,7 @@ class Inbound(asyncio.Protocol):
         if not exchange.keep_alive:
             self._end()
             return
-        if not self._queue:
+        if not self._queue and not self._is_paused:
             self._rest()
         if self._read_held:  # another protocol was asked for, and not spoken: it is the next request
             held, self._read_held = b"".join(self._read_held), []
@@ -384,14 +385,17 @@ class Inbound(asyncio.Protocol):
         active = self._active
         if self._queue or (active is not None and (active.is_stalled or active.waiting_bytes > HIGH_WATER)):
             self.transport.pause_reading()
-            if active is not None and not active.is_complete:
+            if active is not None and not active.is_complete and not self._is_paused:
                 self.deadline = NEVER  # it is the upstream that is waited for
         elif not self._is_beyond:
+            if self.deadline is NEVER and active is not None:
+                self._await_more(active)
             self.transport.resume_reading()
 
     def await_body(self) -> None:
         """The rest of the body can go on: it has to come in time."""
-        self.deadline = self.site.ticker.now + self.site.timeouts.read_s
+        if not self._is_paused:
+            self.deadline = self.site.ticker.now + self.site.timeouts.read_s
         self.steer()
 
     def become_tunnel(self, other: SocketTransport) -> None:
@@ -401,10 +405,10 @@ class Inbound(asyncio.Protocol):
         for one in (self.transport, other):
             sock: socket.socket = one.get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        self.transport.resume_reading()
         held, self._read_held = self._read_held, []
         for data in held:
             other.write(data)
-        self.transport.resume_reading()
 
     def cut(self) -> None:
         """End the connection at once: the client must not take what it has for the whole."""
@@ -429,9 +433,7 @@ class Inbound(asyncio.Protocol):
         elif active is not None and not active.is_complete:
             self._is_beyond = True
             active.keep_alive = False
-            if active.outbound is not None:
-                outbound, active.outbound = active.outbound, None
-                outbound.abandon()
+            active.stop()
             active.refuse(RequestTimeout("the body of the request did not come in time"))
         elif active is None and self._reading is not None:
             reason = f"the header of a request did not come within {self.site.timeouts.header_s:g} s"
@@ -442,8 +444,23 @@ class Inbound(asyncio.Protocol):
 
     # -- within
 
-    def _take_familiar(self, familiar: FamiliarRequest) -> None:
-        """A request like the one before it: nothing needs to be parsed."""
+    def _is_held(self, data: bytes) -> bool:
+        """Whether `data` must wait until it is known which protocol it is of."""
+        active = self._active
+        if active is None or active.framing is None or active.framing.upgrade is None:
+            return False
+        self._read_held.append(data)
+        if sum(map(len, self._read_held)) > HIGH_WATER:
+            self.transport.pause_reading()
+        return True
+
+    def _is_familiar(self, data: bytes) -> bool:
+        """Whether `data` was a request like one before it, which is served then: nothing needs to be parsed."""
+        known = self._section
+        familiar = None if known is None or len(data) > self._most_familiar else read_familiar(data, known)
+        if familiar is None:
+            return False
+        self._strangers = 0
         exchange = Exchange(self)
         exchange.method = familiar.method
         exchange.framing = familiar.framing
@@ -451,6 +468,7 @@ class Inbound(asyncio.Protocol):
         exchange.keep_alive = exchange.is_complete = True
         self._queue.append(exchange)
         self._start_next()
+        return True
 
     def _remember(self, data: bytes, exchange: Exchange) -> None:
         self._strangers += 1
@@ -458,6 +476,10 @@ class Inbound(asyncio.Protocol):
             return  # each of its requests is another: remembering them costs, and brings nothing
         if exchange.keep_alive and not exchange.has_length and exchange.framing is not None and exchange.error is None:
             self._section = remember_section(data, exchange.noted, exchange.framing)
+
+    def _await_more(self, active: Exchange) -> None:
+        """What lacks of the request has to come in time."""
+        self.deadline = NEVER if active.is_complete else self.site.ticker.now + self.site.timeouts.read_s
 
     def _rest(self) -> None:
         """Nothing is at hand, but for the beginning of a head."""
@@ -489,20 +511,27 @@ class Inbound(asyncio.Protocol):
         self._queue.append(reading)
 
     def _feed(self, data: bytes) -> None:
+        rest: bytes | memoryview = data
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as stop:
-            self._parser = httptools.HttpRequestParser(self)
-            rest = data[stop.args[0] :]
-            last = self._queue[-1] if self._queue else self._active
-            if last is not None and last.framing is not None and last.framing.upgrade is not None:
-                if rest:
-                    self._read_held.append(rest)
-            elif rest and not self._is_beyond:
-                # Asked for, in a way that we do not grant: it goes on as HTTP, and so does what follows it.
-                self._feed(rest)
+            while rest and not self._is_beyond:
+                try:
+                    self._parser.feed_data(rest)
+                    return
+                except httptools.HttpParserUpgrade as stop:
+                    self._parser = httptools.HttpRequestParser(self)
+                    rest = memoryview(rest)[stop.args[0] :]
+                    last = self._queue[-1] if self._queue else self._active
+                    if last is not None and last.framing is not None and last.framing.upgrade is not None:
+                        if rest:
+                            self._read_held.append(bytes(rest))
+                        return
+                    # Asked for, in a way that we do not grant: it goes on as HTTP, and so does what follows it.
         except httptools.HttpParserError as error:
             self._cannot_read(error)
+        if self._had_trailers and self._reading is None:
+            # llhttp takes what trailers say for what headers say, of the next request too.
+            self._had_trailers = False
+            self._parser = httptools.HttpRequestParser(self)
 
     def _cannot_read(self, error: httptools.HttpParserError) -> None:
         if self._is_beyond and self._reading is None:
@@ -521,9 +550,7 @@ class Inbound(asyncio.Protocol):
         elif reading is self._active and (reading.is_answering or reading.is_finished):
             self.cut()
         elif reading is self._active:
-            if reading.outbound is not None:
-                outbound, reading.outbound = reading.outbound, None
-                outbound.abandon()
+            reading.stop()
             reading.refuse(refused)
         else:
             reading.error = refused
@@ -536,7 +563,7 @@ class Inbound(asyncio.Protocol):
         in_line = not reading.fields and not reading.noted
         if in_line and len(reading.target) > limits.request_line_bytes:
             self._refuse_head(reading, "the request line is longer than this server accepts")
-        elif self._head_bytes > limits.request_line_bytes + limits.header_bytes + limits.token_bytes:
+        elif self._head_bytes - self._past_bytes > limits.request_line_bytes + limits.header_bytes + limits.token_bytes:
             self._refuse_head(reading, "the header is larger than this server accepts")
 
     def _refuse_head(self, reading: Exchange, why: str) -> None:
@@ -562,9 +589,9 @@ class Inbound(asyncio.Protocol):
 
     def _start_next(self) -> None:
         self._is_starting = True
-        while self._active is None and self._queue and not self._is_ending:
+        while self._active is None and self._queue and not (self._is_ending or self._is_paused):
             exchange = self._active = self._queue.popleft()
-            self.deadline = NEVER if exchange.is_complete else self.site.ticker.now + self.site.timeouts.read_s
+            self._await_more(exchange)
             if exchange.error is not None:
                 exchange.refuse(exchange.error)
                 continue
@@ -579,7 +606,8 @@ class Inbound(asyncio.Protocol):
         if self._is_ending:
             return
         self._is_ending = self._is_beyond = True
-        self.deadline = self.site.ticker.now + _LINGER_S
+        has_left = self.transport.get_write_buffer_size() > 0
+        self.deadline = self.site.ticker.now + (self.site.timeouts.read_s if has_left else _LINGER_S)
         self._queue.clear()
         if self._reading is None:
             self.transport.close()

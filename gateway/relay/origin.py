@@ -52,7 +52,7 @@ class OriginAddress:
 
 
 def parse_origin(url: str, context: ssl.SSLContext | None = None) -> OriginAddress:
-    """Read `scheme://host[:port][/prefix]`; `context` is for https, by default the one that trusts what the system does."""
+    """Read `scheme://host[:port][/prefix]`; `context` is for https, by default with the system's trust."""
     parts = urlsplit(url)
     is_tls = parts.scheme == "https"
     return OriginAddress(
@@ -190,20 +190,22 @@ class Origin:
             outbound = await self._connected()
         except Exception as error:
             self._is_down = True
-            reason = describe_failure(error) if not isinstance(error, TimeoutError) else (
-                f"no connection within {self.timeouts.connect_s:g} s"
+            reason = (
+                describe_failure(error)
+                if not isinstance(error, TimeoutError)
+                else (f"no connection within {self.timeouts.connect_s:g} s")
             )
             if not isinstance(error, (OSError, TimeoutError)):
                 _log.warning("cannot_connect", extra={"host": self.address.host, "reason": reason})
             served, waiting[:] = waiting[:], []
             for exchange in served:
-                exchange.upstream_failed(reason, was_used=False)
+                exchange.upstream_failed(reason, is_stale=False)
             return
         self._is_down = False
         served, waiting[:] = waiting[:], []
         self._resting.append(outbound)
         for exchange in served:
-            if not exchange.is_gone:
+            if not exchange.is_over:
                 self.send(exchange)
 
     async def _connected(self) -> Outbound:

@@ -15,8 +15,18 @@ import httptools
 
 from gateway.relay.exchange import Exchange
 from gateway.relay.familiar import FamiliarAnswer, head_of
-from gateway.relay.fields import CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE, Fates, Field, as_trailers
-from gateway.relay.fields import fate_of_answer, lines, without_named
+from gateway.relay.fields import (
+    CONNECTION,
+    CONTENT_LENGTH,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    Fates,
+    Field,
+    as_trailers,
+    fate_of_answer,
+    lines,
+    without_named,
+)
 from gateway.relay.ticker import NEVER
 from gateway.relay.transport import SocketTransport, TlsTransport
 
@@ -28,7 +38,7 @@ MAX_HEAD_BYTES: Final = 256 * 1024
 MAX_HEADERS: Final = 256
 MAX_FAMILIAR: Final = 64
 """Heads of answers that an origin remembers: `Date` makes them new ones every second."""
-_KEEPING: Final = ([], [b"keep-alive"])
+_KEEPING: Final[tuple[list[bytes], ...]] = ([], [b"keep-alive"])
 _FATES: Final = Fates(fate_of_answer)
 _BODILESS: Final = frozenset({204, 304})
 _SWITCHING: Final = 101
@@ -47,18 +57,13 @@ class Outbound(asyncio.Protocol):
     """One connection to `origin`; it serves one exchange at a time, and rests in the origin's pool between them."""
 
     __slots__ = (
+        "_body_bytes",
         "_connection_says",
         "_exchange",
         "_fields",
         "_had_interim",
-        "_body_bytes",
-        "_head_length",
-        "_raw_head",
-        "_received",
-        "_tail",
-        "_was_chunked",
         "_has_head",
-        "_head_bytes",
+        "_head_length",
         "_ignores",
         "_is_answered",
         "_is_chunking",
@@ -70,17 +75,43 @@ class Outbound(asyncio.Protocol):
         "_origin",
         "_out",
         "_parser",
+        "_raw_head",
         "_reason",
-        "_request_is_out",
+        "_received",
         "_status",
+        "_tail",
         "_trailers",
         "_tunnel",
         "_used",
+        "_was_chunked",
         "deadline",
         "idle_since",
         "session_is_known",
         "transport",
     )
+
+    # Of the answer that is being read; `_reset` begins anew.
+    _fields: list[Field]
+    _trailers: list[Field]
+    _connection_says: list[bytes]
+    _reason: bytes
+    _ignores: bytes
+    _noted: bool
+    _has_head: bool
+    _is_answered: bool
+    _is_chunking: bool
+    _is_excess: bool
+    _received: int
+    _head_length: int
+    _raw_head: bytes
+    _body_bytes: int
+    _tail: bytes
+    _was_chunked: bool
+    _had_interim: bool
+    _is_interim: bool
+    _is_until_eof: bool
+    _keeps: bool
+    _status: int
 
     def __init__(self, origin: "Origin") -> None:
         self.transport: SocketTransport
@@ -110,10 +141,6 @@ class Outbound(asyncio.Protocol):
         self.transport.write(data)
         self.deadline = self._origin.ticker.now + self._origin.timeouts.read_s
 
-    def request_is_out(self) -> None:
-        """Nothing more of the request follows."""
-        self._request_is_out = True
-
     def pause_reading(self) -> None:
         """The client does not keep up."""
         self.transport.pause_reading()
@@ -140,6 +167,7 @@ class Outbound(asyncio.Protocol):
         """It can be used."""
         assert isinstance(transport, SocketTransport)
         self.transport = transport
+        self.deadline = self._origin.ticker.now + self._origin.idle_s
         self._origin.ticker.watch(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -148,10 +176,12 @@ class Outbound(asyncio.Protocol):
         self._origin.forget(self)
         if self._tunnel:
             exchange, self._exchange = self._exchange, None
-            if exchange is not None:
+            if exchange is not None and exc is None:
+                exchange.inbound.transport.close()
+            elif exchange is not None:
                 exchange.inbound.cut()
         else:
-            self._failed("it closed the connection before it answered")
+            self._failed("it closed the connection before it answered", is_lost=True)
 
     def eof_received(self) -> bool:
         """The origin sends no more: that may be the end of the answer."""
@@ -203,41 +233,12 @@ class Outbound(asyncio.Protocol):
             known = self._origin.familiar.get(head)
             if known is not None and self._pass_familiar_on(exchange, known, data, len(head)):
                 return
-            if not _BEGINNING.startswith(data[: len(_BEGINNING)]):
-                self._failed(_NOT_HTTP)
-                return
-        self._received += len(data)
-        if not self._head_length:
-            self._raw_head += data
-            end = self._raw_head.find(b"\r\n\r\n")
-            if end > 0:
-                self._head_length = end + 4
-                self._raw_head = b""
-        if self._is_chunking:
-            self._tail = (self._tail + data)[-len(_LAST_CHUNK) :]
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as stop:
-            if self._is_switching():
-                self._switch(exchange, data[stop.args[0] :])
-                return
-            self._failed("it switches to another protocol, which nobody asked")
+        self._measure(data)
+        if not self._parse(exchange, data):
             return
-        except httptools.HttpParserError as error:
-            if not isinstance(error.__context__, _Stop):
-                self._is_excess = True
-                if not self._is_answered:
-                    self._out = [] if self._has_begun_in_vain(exchange) else self._out
-                    self._failed(_NOT_HTTP)
-                    return
-            self._parser = httptools.HttpResponseParser(self)
-            if self._exchange is None:  # the answer was judged, and does not go on
-                return
-        if not self._has_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > MAX_HEAD_BYTES:
-                self._failed("the header of its answer is too large")
-                return
+        if not self._has_head and self._received > MAX_HEAD_BYTES:
+            self._failed("the header of its answer is too large")
+            return
         out = self._out
         if out:
             self._out = []
@@ -344,6 +345,41 @@ class Outbound(asyncio.Protocol):
 
     # -- within
 
+    def _measure(self, data: bytes) -> None:
+        """Keep count of what came, so that it is known whether anything follows the end of the answer."""
+        self._received += len(data)
+        if not self._head_length:
+            self._raw_head += data
+            end = self._raw_head.find(b"\r\n\r\n")
+            if end > 0:
+                self._head_length = end + 4
+                self._raw_head = b""
+        if self._is_chunking:
+            self._tail = (self._tail + data)[-len(_LAST_CHUNK) :]
+
+    def _parse(self, exchange: Exchange, data: bytes) -> bool:
+        """Let llhttp read on; False when the answer ends here, one way or another."""
+        if self._received == len(data) and not _BEGINNING.startswith(data[: len(_BEGINNING)]):
+            self._failed(_NOT_HTTP)
+            return False
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as stop:
+            if self._is_switching():
+                self._switch(exchange, data[stop.args[0] :])
+            else:
+                self._failed("it switches to another protocol, which nobody asked")
+            return False
+        except httptools.HttpParserError as error:
+            if not isinstance(error.__context__, _Stop):
+                self._is_excess = True
+                if not self._is_answered:
+                    self._out = [] if self._has_begun_in_vain(exchange) else self._out
+                    self._failed(_NOT_HTTP)
+                    return False
+            self._parser = httptools.HttpResponseParser(self)
+        return self._exchange is not None  # when the answer was judged, it does not go on
+
     def _pass_familiar_on(self, exchange: Exchange, known: FamiliarAnswer, data: bytes, body_at: int) -> bool:
         """Pass on an answer that is all in `data`, under a head like one before; False when it must be parsed."""
         if len(data) - body_at != known.length or exchange.answer_replaces in known.names or exchange.method == "HEAD":
@@ -396,14 +432,14 @@ class Outbound(asyncio.Protocol):
         )
 
     def _reset(self) -> None:
-        self._fields: list[Field] = []
-        self._trailers: list[Field] = []
-        self._connection_says: list[bytes] = []
+        self._fields = []
+        self._trailers = []
+        self._connection_says = []
         self._reason = b""
         self._ignores = b""
         self._noted = False
         self._has_head = False
-        self._head_bytes = 0
+
         self._is_answered = False
         self._is_chunking = False
         self._is_excess = False
@@ -417,7 +453,6 @@ class Outbound(asyncio.Protocol):
         self._is_interim = False
         self._is_until_eof = False
         self._keeps = False
-        self._request_is_out = False
         self._status = 0
 
     def _interim(self, exchange: Exchange, status: int) -> None:
@@ -462,7 +497,7 @@ class Outbound(asyncio.Protocol):
             exchange is not None
             and exchange.framing is not None
             and exchange.framing.upgrade is not None
-            and self._parser.get_status_code() == _SWITCHING
+            and self._status == _SWITCHING
         )
 
     def _switch(self, exchange: Exchange, rest: bytes) -> None:
@@ -497,7 +532,7 @@ class Outbound(asyncio.Protocol):
             self.transport.abort() if not exchange.is_complete else self.transport.close()
         exchange.finish()
 
-    def _failed(self, reason: str) -> None:
+    def _failed(self, reason: str, *, is_lost: bool = False) -> None:
         exchange, self._exchange = self._exchange, None
         if exchange is None:
             return
@@ -507,4 +542,4 @@ class Outbound(asyncio.Protocol):
             exchange.outbound = None
             exchange.inbound.cut()
         else:
-            exchange.upstream_failed(reason, was_used=self._used and not self._head_bytes)
+            exchange.upstream_failed(reason, is_stale=is_lost and self._used and not self._received)

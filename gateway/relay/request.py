@@ -49,30 +49,12 @@ def read_framing(
 
     Raises: InvalidRequest for what two readers could take differently.
     """
-    hosts: list[bytes] = []
-    connection: list[bytes] = []
-    upgrades: list[bytes] = []
-    is_chunked = expects_continue = False
-    for fate, value in noted:
-        if fate is HOST:
-            hosts.append(value)
-        elif fate is CONNECTION:
-            connection.append(value)
-        elif fate is TRANSFER_ENCODING:
-            if is_chunked or version != "1.1" or value.strip(b" \t").lower() != b"chunked":
-                raise InvalidRequest("Transfer-Encoding: only chunked is understood, once, and in HTTP/1.1")
-            is_chunked = True
-        elif fate is EXPECT:
-            if value.strip(b" \t").lower() != b"100-continue":
-                raise InvalidRequest("Expect: only 100-continue is understood")
-            expects_continue = version == "1.1"
-        elif fate is UPGRADE:
-            upgrades.append(value)
     if version not in ("1.1", "1.0"):
         raise InvalidRequest("the request is not HTTP/1.1")
-    if len(hosts) > 1 or (not hosts and version == "1.1"):
-        raise InvalidRequest("Host: must be given once")
-    host = hosts[0] if hosts else None
+    connection = _values(noted, CONNECTION)
+    is_chunked = _is_chunked(_values(noted, TRANSFER_ENCODING), version)
+    expects_continue = _expects_continue(_values(noted, EXPECT), version)
+    host = _host(_values(noted, HOST), version)
     if not target.startswith(b"/") and (method, target) != ("OPTIONS", b"*"):
         target, host = _of_url(target)
     if host is not None and not _HOST.fullmatch(host):
@@ -81,11 +63,34 @@ def read_framing(
         raise InvalidRequest("the request target has a fragment; percent-encode it")
     if connection:
         fields = without_named(fields, connection)
+    upgrades = _values(noted, UPGRADE)
     if upgrades and (is_chunked or has_length):
         raise InvalidRequest("Upgrade: must not be asked for by a request with a body")
-    wants_upgrade = version == "1.1" and [one.lower() for one in upgrades] == [b"websocket"]
-    wants_upgrade = wants_upgrade and method == "GET" and _names_upgrade(connection)
-    return Framing(target, fields, is_chunked, expects_continue, upgrades[0] if wants_upgrade else None, host)
+    is_websocket = [one.lower() for one in upgrades] == [b"websocket"] and _names_upgrade(connection)
+    upgrade = upgrades[0] if is_websocket and (method, version) == ("GET", "1.1") else None
+    return Framing(target, fields, is_chunked, expects_continue, upgrade, host)
+
+
+def _values(noted: list[tuple[Fate, bytes]], wanted: Fate) -> list[bytes]:
+    return [value for fate, value in noted if fate is wanted]
+
+
+def _is_chunked(codings: list[bytes], version: str) -> bool:
+    if codings and (len(codings) > 1 or version != "1.1" or codings[0].strip(b" \t").lower() != b"chunked"):
+        raise InvalidRequest("Transfer-Encoding: only chunked is understood, once, and in HTTP/1.1")
+    return bool(codings)
+
+
+def _expects_continue(expectations: list[bytes], version: str) -> bool:
+    if any(one.strip(b" \t").lower() != b"100-continue" for one in expectations):
+        raise InvalidRequest("Expect: only 100-continue is understood")
+    return bool(expectations) and version == "1.1"
+
+
+def _host(hosts: list[bytes], version: str) -> bytes | None:
+    if len(hosts) > 1 or (not hosts and version == "1.1"):
+        raise InvalidRequest("Host: must be given once")
+    return hosts[0] if hosts else None
 
 
 def _of_url(target: bytes) -> tuple[bytes, bytes]:

@@ -1,7 +1,10 @@
 """Deadlines of very many connections, looked at together a few times a second: setting one costs an assignment."""
 
 import asyncio
+import logging
 from typing import Final, Protocol
+
+_log = logging.getLogger(__name__)
 
 PERIOD_S: Final = 0.2
 NEVER: Final = float("inf")
@@ -18,7 +21,7 @@ class Timed(Protocol):
 
 
 class Ticker:
-    """Watches deadlines; `now` is the time of the event loop, at most PERIOD_S behind. Rests when it watches nothing."""
+    """Watches deadlines; `now` is the time of the event loop, at most PERIOD_S behind. Rests when there is nothing."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -39,5 +42,8 @@ class Ticker:
     def _tick(self) -> None:
         self.now = now = self._loop.time()
         for one in [each for each in self._watched if each.deadline < now]:
-            one.timed_out()
+            try:
+                one.timed_out()
+            except Exception:  # of one: the others have deadlines too
+                _log.exception("deadline_fault")
         self._timer = self._loop.call_later(PERIOD_S, self._tick) if self._watched else None

@@ -15,6 +15,7 @@ import socket
 import ssl
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from certs.handshake import PeerConnection
@@ -59,6 +60,8 @@ class SocketTransport(asyncio.Transport):
         self._is_lingering = False
         self._eof_sent = False
         self._eof_due = False
+        self._has_ended = False
+        """Whether the other side sends no more."""
         self._protocol = protocol
         self._data_received: Callable[[bytes], None] = lambda _: None
         self.set_protocol(protocol)
@@ -234,7 +237,7 @@ class SocketTransport(asyncio.Transport):
     def _all_is_out(self) -> None:
         if self._eof_due:
             self._finish_writing()
-        elif self._closing:
+        if self._closing and not self._is_lingering:
             self._lose(None)
 
     def _finish_writing(self) -> None:
@@ -244,6 +247,8 @@ class SocketTransport(asyncio.Transport):
                 self._sock.shutdown(socket.SHUT_WR)
             except OSError as error:
                 self._lose(error)
+            if self._has_ended:
+                self._lose(None)  # both have said all
 
     def _say_goodbye(self) -> None:
         """What the protocol below has to say before the connection is closed."""
@@ -273,12 +278,13 @@ class SocketTransport(asyncio.Transport):
         self.pause_reading()
         if self._lost or self._closing:
             return
+        self._has_ended = True
         try:
             goes_on = self._protocol.eof_received() if isinstance(self._protocol, asyncio.Protocol) else False
         except Exception:
             _log.exception("connection_fault")
             goes_on = False
-        if not goes_on:
+        if not goes_on or self._eof_sent:
             self.close()
 
     def _lose(self, error: Exception | None) -> None:
@@ -290,13 +296,11 @@ class SocketTransport(asyncio.Transport):
             self._is_writing = False
             self._loop.remove_writer(self._fd)
         self._out.clear()
+        self._sock.close()  # now: the loop may have no turn left
         self._loop.call_soon(self._end, error)
 
     def _end(self, error: Exception | None) -> None:
-        try:
-            self._protocol.connection_lost(error)
-        finally:
-            self._sock.close()
+        self._protocol.connection_lost(error)
 
 
 class TlsTransport(SocketTransport):
@@ -459,13 +463,17 @@ class TlsTransport(SocketTransport):
         elif ended:
             self._on_eof()
 
+    def _end(self, error: Exception | None) -> None:
+        if isinstance(self._connection, PeerConnection):
+            self._connection.on_cut = None  # it holds this transport, which holds it
+        super()._end(error)
+
     def _say_goodbye(self) -> None:
         if not self._shaken:
             return
-        try:
+        # When the other side has not said goodbye yet this raises, and ours is ready to go all the same.
+        with suppress(ssl.SSLError, OSError):
             self._connection.unwrap()
-        except (ssl.SSLError, OSError):
-            pass  # the other side has not said goodbye yet; ours is ready to go all the same
         if self._outgoing.pending:
             self._put(self._outgoing.read())
 

@@ -1,7 +1,6 @@
 """The main job on real processes: negotiate, look a person up by BSN, log on both sides; and how it is refused."""
 
 import asyncio
-import resource
 import socket
 import ssl
 import threading
@@ -14,6 +13,7 @@ from certs.authority import DevelopmentAuthority
 from clock import SystemClock
 from tests.e2e.calls import Answer, as_peer, at_register, key_pair, person, plain, search
 from tests.e2e.federation import CONSUMER, DIRECTORY, PROVIDER, SERVICE, Federation, eventually, free_port
+from tests.e2e.processes import fill_disk, make_room
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
@@ -182,8 +182,7 @@ def test_what_cannot_be_logged_does_not_take_place(own_federation: Federation) -
         federation.connection()
         process = federation.provider.process
         assert process is not None
-        # No file of the provider can grow any more: its disk is full, as far as it can tell.
-        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+        fill_disk(process.pid)
 
         answer = search(federation.consumer, BSN)
 
@@ -191,7 +190,7 @@ def test_what_cannot_be_logged_does_not_take_place(own_federation: Federation) -
         assert answer.json()["domain"] == "ERROR_DOMAIN_INWAY"
         with pytest.raises(BlockingIOError):
             service.accept()
-        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        make_room(process.pid)
         service.settimeout(5)
         asyncio.run(asyncio.to_thread(_connects, federation, service))
 

@@ -20,8 +20,7 @@ from aiohttp import web
 from certs.custody import KeyPair
 from certs.handshake import PeerConnection, PeerContext
 from certs.identity import PeerId, PeerName
-from certs.thumbprint import CertificateThumbprint
-from certs.thumbprint import certificate_thumbprint
+from certs.thumbprint import CertificateThumbprint, certificate_thumbprint
 from certs.tls import context_of, peer_of, server_context, server_name_of, sni_listener
 from clock import FixedClock, SystemClock
 from config.settings import ConnectionSettings, ServiceSettings

@@ -59,6 +59,8 @@ class Wire:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
+        self.trailers = b""
+        """Of the last chunked body, as they were."""
 
     async def send(self, *parts: bytes) -> None:
         async with asyncio.timeout(_WAIT_S):
@@ -97,11 +99,15 @@ class Wire:
             yield chunk
 
     async def chunk(self) -> bytes:
-        """The next chunk; empty is the last."""
+        """The next chunk; empty is the last, after which `trailers` has what follows it."""
         async with asyncio.timeout(_WAIT_S):
             size = int(await self._reader.readuntil(b"\r\n"), 16)
-            data = await self._reader.readexactly(size + 2)
-            return data[:-2]
+            if size:
+                return (await self._reader.readexactly(size + 2))[:-2]
+            self.trailers = b""
+            while (line := await self._reader.readuntil(b"\r\n")) != b"\r\n":
+                self.trailers += line
+            return b""
 
     async def some(self, limit: int = 65536) -> bytes:
         """Whatever has come, b"" at the end."""

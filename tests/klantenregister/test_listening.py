@@ -4,6 +4,7 @@ import asyncio
 import errno
 import os
 import socket
+import ssl
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,14 +12,14 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession, UnixConnector, web
 
+from certs.handshake import PeerContext
 from certs.tls import sni_listener
 from config.addresses import TcpAddress, UnixAddress
 from config.settings import LimitsSettings, TimeoutSettings
 from gateway.errors import ErrorDomain
-from gateway.relay.http import SERVER_OPTIONS
 from klantenregister.errors import Failed
 from klantenregister.listening import Listeners, cannot_listen
-from tests.klantenregister.running import free_port, listens, plain
+from tests.klantenregister.running import PROVIDER, Place, free_port, hosted, listens, plain, serving
 
 
 async def hello(_: web.Request) -> web.Response:
@@ -68,6 +69,38 @@ async def test_a_port_in_use_for_tls_is_told_with_its_key(listeners: Listeners) 
             await listeners.tls("listen.manager", address, context, lambda _: None)
 
 
+async def test_who_connects_before_it_is_known_for_whom_waits(listeners: Listeners, tmp_path: Path) -> None:
+    port = free_port()
+    known: list[PeerContext] = []
+    place = Place.make(tmp_path)
+    await listeners.tls(
+        "listen.manager", TcpAddress("127.0.0.1", port), sni_listener(lambda _: known[0]), lambda _: asyncio.Protocol
+    )
+    trust = ssl.create_default_context(cafile=tmp_path / "pki" / "root.pem")
+    trust.load_cert_chain(tmp_path / "pki" / f"{PROVIDER.slug}.pem", tmp_path / "pki" / f"{PROVIDER.slug}.key")
+    early = asyncio.ensure_future(
+        asyncio.open_connection("127.0.0.1", port, ssl=trust, server_hostname=PROVIDER.manager_host)
+    )
+    await asyncio.sleep(0.1)
+    assert not early.done()
+
+    async with serving(place.settings()) as installation:
+        known.append(hosted(installation, PROVIDER).contexts.server())
+        listeners.accept()
+        async with asyncio.timeout(5):
+            _, writer = await early
+    writer.close()
+
+
+async def test_an_address_on_which_nothing_was_accepted_yet_is_let_go(listeners: Listeners) -> None:
+    address = TcpAddress("127.0.0.1", free_port())
+    await listeners.tls("listen.manager", address, sni_listener(lambda _: None), lambda _: None)
+
+    await listeners.close()
+
+    assert not listens(address.port)
+
+
 @pytest.mark.parametrize(
     ("error", "told"),
     [
@@ -95,22 +128,21 @@ async def test_what_is_dropped_is_closed_and_the_rest_serves_on(listeners: Liste
     assert (await plain(second, "/")).text == "hello"
 
 
-async def test_headers_beyond_the_limit_are_refused_unless_a_listener_takes_more(listeners: Listeners) -> None:
-    ports = [free_port() for _ in range(3)]
+async def test_headers_beyond_the_limit_are_refused_in_the_words_of_the_listener(listeners: Listeners) -> None:
+    ports = [free_port() for _ in range(2)]
     await listeners.plain("console", an_app(), TcpAddress("127.0.0.1", ports[0]))
-    await listeners.plain("outway", an_app(), TcpAddress("127.0.0.1", ports[1]), component=ErrorDomain.OUTWAY)
-    generous = await listeners.fsc(ErrorDomain.INWAY, an_app(), max_field_bytes=10_000)
-    server = await asyncio.get_running_loop().create_server(generous, "127.0.0.1", ports[2])
+    manager = await listeners.fsc(ErrorDomain.MANAGER, an_app())
+    server = await asyncio.get_running_loop().create_server(manager, "127.0.0.1", ports[1])
 
     answers = [await plain(port, "/", headers={"X-Long": "x" * 5_000}) for port in ports]
     server.close()
 
-    assert [answer.status for answer in answers] == [431, 431, 200]
+    assert [answer.status for answer in answers] == [431, 431]
     assert answers[0].headers["Content-Type"].startswith("application/problem+json")
     assert answers[0].json()["title"] == "Request Header Fields Too Large"
     assert answers[1].headers["Fsc-Error-Code"] == "ERROR_CODE_REQUEST_TOO_LARGE"
     assert answers[1].headers["Server"] == "klantenregister"
-    assert '"domain": "ERROR_DOMAIN_OUTWAY"' in answers[1].text
+    assert '"domain": "ERROR_DOMAIN_MANAGER"' in answers[1].text
 
 
 async def test_a_header_has_the_time_that_the_configuration_gives() -> None:
@@ -124,20 +156,6 @@ async def test_a_header_has_the_time_that_the_configuration_gives() -> None:
     writer.close()
     await writer.wait_closed()
     await opened.close()
-
-
-async def test_a_component_of_fsc_serves_and_is_closed_when_dropped(listeners: Listeners) -> None:
-    port = free_port()
-    address = TcpAddress("127.0.0.1", port)
-    component = ErrorDomain.OUTWAY
-    runner = await listeners.plain("outway", an_app(), address, SERVER_OPTIONS, component=component)
-    assert (await plain(port, "/")).text == "hello"
-    with pytest.raises(Failed, match=str(port)):
-        await listeners.plain("outway", an_app(), address, component=component)
-
-    await listeners.drop(runner)
-
-    assert not listens(port)
 
 
 # -- sockets in the file system
@@ -236,3 +254,40 @@ async def test_a_request_under_way_may_end_within_the_time_and_is_cut_then(
     assert not listens(port)
     assert (await reader.read()).endswith(b"done") is answered
     writer.close()
+
+
+async def test_the_last_answer_of_a_connection_says_so_and_a_request_on_its_way_is_still_served() -> None:
+    opened = Listeners(LimitsSettings(), TimeoutSettings(shutdown_seconds=5))
+    port = free_port()
+    await opened.plain("console", an_app(), TcpAddress("127.0.0.1", port))
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    writer.write(request)
+    assert b"Connection: close" not in await reader.readuntil(b"hello")
+
+    closing = asyncio.ensure_future(opened.close())
+    await asyncio.sleep(0)
+    writer.write(request)
+    async with asyncio.timeout(5):
+        answer = await reader.read()
+        await closing
+
+    assert answer.endswith(b"hello")
+    assert b"\r\nConnection: close\r\n" in answer
+    writer.close()
+
+
+async def test_connections_without_a_request_hardly_delay_the_end() -> None:
+    opened = Listeners(LimitsSettings(), TimeoutSettings(shutdown_seconds=30))
+    port = free_port()
+    await opened.plain("console", an_app(), TcpAddress("127.0.0.1", port))
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    await reader.readuntil(b"hello")
+    never_asked = await asyncio.open_connection("127.0.0.1", port)
+
+    async with asyncio.timeout(10):
+        await opened.close()
+        assert await reader.read() == await never_asked[0].read() == b""
+    for one in (writer, never_asked[1]):
+        one.close()

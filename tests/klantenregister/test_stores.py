@@ -1,5 +1,6 @@
 """`klantenregister.stores`: which back end a configuration means, and how it says that it has none."""
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -7,14 +8,16 @@ import pytest
 
 from certs.identity import PeerId
 from clock import FixedClock
-from gateway.txlog.log import TransactionLog
+from gateway.txlog.log import TRANSACTIONS, TransactionLog
 from gateway.txlog.off import NoTransactionLog
 from klantenregister.errors import Failed, WrongUsage
 from klantenregister.stores import COLLECTIONS, open_stores
 from storage.errors import StoreUnavailable
+from storage.log import LogEntry, LogQuery
 from storage.memory import MemoryDocuments, MemoryLog
 from storage.sqlite_documents import SqliteDocuments
 from tests.config.samples import document, load
+from tests.storage.child import children_of
 
 PEER_ID = PeerId("00000001823288444000")
 
@@ -55,6 +58,22 @@ async def test_transactions_are_logged_for_ever_unless_told_otherwise(tmp_path: 
     assert isinstance(stores.transactions(PEER_ID), TransactionLog)
     assert stores.retention(PEER_ID, FixedClock(0)) is None
     await stores.close()
+
+
+async def test_a_log_that_is_off_has_no_writer_and_is_read_all_the_same(tmp_path: Path) -> None:
+    record = LogEntry("", 1, dict.fromkeys(TRANSACTIONS.keys, "x"))
+    on = await open_stores(load(tmp_path, document()))
+    assert len(children_of(os.getpid())) == 1
+    await on.logs.for_tenant(PEER_ID, TRANSACTIONS).append([record])
+    await on.close()
+
+    off = await open_stores(load(tmp_path, document(transaction_log={"mode": "off"})))
+
+    assert children_of(os.getpid()) == []
+    await off.ping()
+    page = await off.logs.for_tenant(PEER_ID, TRANSACTIONS).find(LogQuery())
+    assert page.entries == (record,)
+    await off.close()
 
 
 async def test_a_log_that_is_off_is_told_aloud(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -3,17 +3,10 @@
 import os
 from pathlib import Path
 
+from tests.e2e.processes import family
+
 _FIELD_LOCAL, _FIELD_REMOTE, _FIELD_STATE, _FIELD_INODE = 1, 2, 3, 9
 _LISTEN = "0A"
-
-
-def family(pid: int) -> list[int]:
-    """A process and all that it has started, itself first."""
-    found = [pid]
-    for one in found:
-        for task in Path(f"/proc/{one}/task").iterdir():
-            found += [int(child) for child in (task / "children").read_text().split()]
-    return found
 
 
 def rss_mb(pid: int) -> float:

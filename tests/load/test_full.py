@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import resource
 import shutil
 import subprocess
 import time
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.federation import Program
-from tests.load.processes import family
+from tests.e2e.processes import fill_disk, make_room
 from tests.load.scene import IS_SOAK, Scene, memory_mb
 from tests.load.traffic import Outcome, Traffic, summary, traffic
 
@@ -34,15 +33,12 @@ class Ended:
         self._program = program
 
     def fill(self) -> None:
-        self._limit(0)
+        assert self._program.process is not None
+        fill_disk(self._program.process.pid)
 
     def make_room(self) -> None:
-        self._limit(resource.RLIM_INFINITY)
-
-    def _limit(self, size: int) -> None:
         assert self._program.process is not None
-        for pid in family(self._program.process.pid):
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+        make_room(self._program.process.pid)
 
 
 class Disk:

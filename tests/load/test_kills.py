@@ -12,7 +12,8 @@ import time
 import pytest
 
 from tests.e2e.federation import Program
-from tests.load.processes import family, is_gone, listens, served_by
+from tests.e2e.processes import family
+from tests.load.processes import is_gone, listens, served_by
 from tests.load.scene import IS_SOAK, Scene
 from tests.load.traffic import Attempt, Outcome, summary, traffic, wait_for
 

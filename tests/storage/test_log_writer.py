@@ -2,10 +2,13 @@
 
 import marshal
 import os
+import resource
+import shutil
 import socket
 import sqlite3
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -78,6 +81,60 @@ def test_idle_time_is_used_after_many_rows(path: str) -> None:
     os.rename(path, path + ".away")
     writer.move()  # not now: nobody waits for it
     writer.close()
+
+
+def test_the_write_ahead_log_grows_ahead_of_what_is_written_and_then_no_more(path: str) -> None:
+    writer = LogWriter(path, 1, timeout_s=1)
+    journal = path + "-wal"
+    lengths = [0]
+    for number in range(60):
+        assert writer.commit({INSERT: [(("a" * 3000,), (number,))]}) is None
+        writer.grow()
+        lengths.append(os.path.getsize(journal))
+    changes = [after for before, after in pairwise(lengths) if after != before]
+    assert len(changes) < 12
+    assert max(after - before for before, after in pairwise(lengths)) < 2 * 2**20
+    # A process that finds the log as it is after a power cut: its zeros are the end of it.
+    cut = Path(path).with_name("cut")
+    cut.mkdir()
+    for name in (path, journal):
+        shutil.copy(name, cut)
+    assert [own for _, own in numbers(str(cut / "x.db"))] == list(range(60))
+    writer.close()
+    assert [own for _, own in numbers(path)] == list(range(60))
+
+
+def test_it_never_grows_while_another_process_may_be_writing(path: str) -> None:
+    writer = LogWriter(path, 1, timeout_s=0.01)
+    assert writer.commit(batch_of(1)) is None
+    length = os.path.getsize(path + "-wal")
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    writer.grow()
+    assert os.path.getsize(path + "-wal") == length
+    other.execute("INSERT INTO numbers VALUES ('b', 2)")
+    other.execute("COMMIT")
+    other.close()
+    writer.grow()
+    assert os.path.getsize(path + "-wal") > 2 * length
+    writer.close()
+    assert numbers(path) == [("a", 1), ("b", 2)]
+
+
+def test_no_room_to_grow_ahead_is_no_fault(path: str) -> None:
+    writer = LogWriter(path, 1, timeout_s=1)
+    writer.grow()
+    assert writer.commit(batch_of(1)) is None
+    soft, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (os.path.getsize(path + "-wal"), most))
+    try:
+        writer.grow()
+        assert writer.commit(batch_of(2)) is not None
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, most))
+    assert writer.commit(batch_of(2)) is None
+    writer.close()
+    assert [own for _, own in numbers(path)] == [1, 2]
 
 
 def served(path: str, sent: bytes) -> bytes:

@@ -2,6 +2,8 @@ import os
 import shutil
 import sqlite3
 import stat
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from storage.sqlite_connection import (
     unavailable,
 )
 from storage.sqlite_open import APPLICATION_ID, PROBE, primary_code
+from tests.storage.children import ROOT
 
 
 @pytest.fixture
@@ -51,6 +54,25 @@ def test_creating_again_changes_nothing(file: SqliteFile) -> None:
     connection.execute(PROBE)
     file.create()
     assert probes(connection) == 1
+    connection.close()
+
+
+def test_creating_again_leaves_the_locks_of_open_connections(file: SqliteFile) -> None:
+    # A process loses its locks on a file with the first descriptor of it that it closes. Another one would then believe
+    # itself alone, and remove the write-ahead log that we read and write.
+    connection = file.connect(timeout_s=1)
+    assert probes(connection) == 0
+    file.create()
+    program = (
+        "import sys; from storage.log_writer import LogWriter; from storage.sqlite_open import PROBE; "
+        "writer = LogWriter(sys.argv[1], 3, timeout_s=1); assert writer.commit({PROBE: [((), ())]}) is None; "
+        "writer.close()"
+    )
+    subprocess.run([sys.executable, "-c", program, str(file.path)], cwd=ROOT, check=True)
+    assert file.path.with_name("x.db-wal").exists()
+    assert probes(connection) == 1
+    subprocess.run([sys.executable, "-c", program, str(file.path)], cwd=ROOT, check=True)
+    assert probes(connection) == 2
     connection.close()
 
 

@@ -55,6 +55,24 @@ async def test_each_worker_has_a_file_beside_the_database(path: Path, store: Sql
     await other.close()
 
 
+async def test_a_log_that_is_not_written_has_no_file_and_refuses(path: Path, log: Log) -> None:
+    await log.append([entry("a"), entry("b", 2)])
+    reading = SqliteLog(path, 12, is_written=False)
+    await reading.open([CALLS])
+    await reading.ping()
+    read = reading.for_tenant("t", CALLS)
+    assert await ids(read) == ["b", "a"]
+    with pytest.raises(StoreUnavailable, match="opened for reading"):
+        await read.append([entry("c")])
+    told: list[StoreUnavailable | None] = []
+    read.writer({}, {}, varying="peer")(1, "p", told.append)
+    assert [str(one) for one in told] == ["the log was opened for reading: nothing is written to it"]
+    assert await read.delete_before(2) == 1
+    assert await ids(log) == ["b"]
+    assert not log_path(path, 12).exists()
+    await reading.close()
+
+
 async def test_files_that_only_look_alike_are_left_alone(path: Path, log: Log) -> None:
     for name in ("kr.log-x.db", "kr.log-3.db.bak", "other.log-1.db", "kr.log-.db", "krXlog-1.db"):
         (path.parent / name).write_text("not a log")

@@ -1,11 +1,11 @@
 """The program under test: a process of its own, as the other Peers and its own applications see it."""
 
-import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tests.e2e import federation
+from tests.e2e.processes import fill_disk, make_room
 from tests.suite.credential import Credential, peer_id_of
 from tests.suite.wire import Answer, call
 
@@ -47,8 +47,8 @@ class Program:
         """Nothing can be written to its transaction log: no file of the process can grow, as on a full disk."""
         process = self.process.process
         assert process is not None
-        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+        fill_disk(process.pid)
         try:
             yield
         finally:
-            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+            make_room(process.pid)

@@ -33,6 +33,7 @@ async def test_a_body_of_unknown_length_is_chunked_both_ways(plane: DataPlane, a
     for number in range(2):
         answer = await application.ask(chunked)
         assert (answer.status, answer.body) == (200, b"abcde")
+        assert application.trailers == b"X-T: 1\r\n"
         received = plane.service.received[number]
         assert received.body == b"abcde"
         for head in (answer.head, received.head):

@@ -107,7 +107,7 @@ async def test_who_hangs_up_while_waiting_is_not_worked_for(plane: DataPlane) ->
     async with plane.outway() as application:
         await application.send(GET)
         await arrived.wait()
-        application.hang_up()
+        application.reset()
         await asyncio.wait_for(ended.wait(), 5)
 
 
@@ -124,7 +124,7 @@ async def test_who_hangs_up_while_reading_is_not_worked_for(plane: DataPlane) ->
     async with plane.outway() as application:
         await application.send(GET)
         await application.head()
-        application.hang_up()
+        application.reset()
         await asyncio.wait_for(ended.wait(), 5)
 
 
@@ -133,7 +133,8 @@ async def test_an_upgrade_that_is_not_made_does_not_harm_the_connection(plane: D
     for _ in range(2):
         answer = await application.ask(upgrade)
         assert (answer.status, answer.body) == (200, b"ok")
-    assert "upgrade" not in plane.service.received[0].head.names()
+    assert plane.service.received[0].head.get("Upgrade") == "websocket"  # the Service was asked
+    assert plane.service.connections == 1
 
 
 async def test_pipelined_requests_are_answered_in_order(plane: DataPlane, application: Wire) -> None:
