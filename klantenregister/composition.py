@@ -26,10 +26,12 @@ from klantenregister.endpoints import open_endpoints
 from klantenregister.errors import WrongUsage
 from klantenregister.expiry_watch import watch_expiry
 from klantenregister.following import Following
+from klantenregister.gathering import gather_figures, tell_figures
 from klantenregister.hosting import ALL_ROLES, Hosts, Role, Sessions
 from klantenregister.installation import Installation
 from klantenregister.listening import Listeners
 from klantenregister.live_trust import LiveTrust
+from klantenregister.observing import request_figures
 from klantenregister.outways import Outways
 from klantenregister.stores import open_stores
 from klantenregister.worker import Worker, alone
@@ -67,6 +69,9 @@ async def running(
             if installation.worker.is_leader:
                 watching = tasks.create_task(watch_expiry(installation.hosts, lambda: installation.trust.store, clock))
                 stack.callback(watching.cancel)
+            if installation.worker.line is not None:
+                figures = tasks.create_task(_figures(installation))
+                stack.callback(figures.cancel)
             # From here on the leader is the first to open an address that a new configuration brings.
             installation.listeners.claims = installation.worker.is_leader
             installation.is_open = True
@@ -78,6 +83,15 @@ async def running(
         # The background work never raises: the group wraps the one exception that ended the block above.
         error = group.exceptions[0]
         raise error from error.__cause__
+
+
+async def _figures(installation: Installation) -> None:
+    """Let the leader know what every worker counts."""
+    worker = installation.worker
+    if worker.is_leader:
+        await gather_figures(worker.channels, installation.gathered)
+    else:
+        await tell_figures(worker.channels, worker.number, lambda: tuple(request_figures(installation.listeners.sites)))
 
 
 async def _assembled(

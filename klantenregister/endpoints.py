@@ -55,9 +55,10 @@ async def _listen_to_operators(installation: Installation) -> None:
 
 
 async def _figures(installation: Installation) -> Iterable[Figure]:
-    """The figures of this process."""
+    """The figures of this process, and of the others where there are any."""
     trust, sites = installation.trust, installation.listeners.sites
-    return await figures_of(installation.hosts, trust.store, trust.report(), sites, installation.clock)
+    own = await figures_of(installation.hosts, trust.store, trust.report(), sites, installation.clock)
+    return installation.gathered.beside(own)
 
 
 def _admin(installation: Installation, *more: Operation) -> AdminApi:

@@ -25,6 +25,7 @@ from klantenregister.bridge import RegisterUpstream
 from klantenregister.certificates import ServedPairs
 from klantenregister.errors import Failed, WrongUsage
 from klantenregister.following import FOLLOWED_AFTER_S, Following
+from klantenregister.gathering import Gathered
 from klantenregister.hosting import ALL_ROLES, HostedPeer, Hosts, Role, Sessions, host_peer
 from klantenregister.listening import Listeners
 from klantenregister.live_trust import LiveTrust
@@ -62,6 +63,7 @@ class Installation:
     tasks: asyncio.TaskGroup
     worker: Worker
     following: Following
+    gathered: Gathered = field(default_factory=Gathered)
     config: Path | None = None
     is_open: bool = False
     served: ServedPairs = field(default_factory=dict)

@@ -149,7 +149,7 @@ class Listeners:
         """End the connections of `runner`; one without a request after a moment, in which one is still served."""
         assert runner.server is not None
         end = asyncio.get_running_loop().time() + min(_QUIET_S, self.timeouts.shutdown_seconds / 2)
-        while runner.server.connections and asyncio.get_running_loop().time() < end:
+        while runner.server.connections and asyncio.get_running_loop().time() < end:  # noqa: ASYNC110 - aiohttp tells nobody
             await asyncio.sleep(0.02)
         await runner.cleanup()
 

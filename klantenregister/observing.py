@@ -45,7 +45,12 @@ async def figures_of(
     """Everything that this process tells about what it serves."""
     now = clock.now()
     peers = [one.peer for one in hosts.all()]
-    figures = [*_about_program(now), *_of_anchors(trust, now), *_of_revocation(revocation, now), *_of_requests(sites)]
+    figures = [
+        *_about_program(now),
+        *_of_anchors(trust, now),
+        *_of_revocation(revocation, now),
+        *request_figures(sites),
+    ]
     for peer in peers:
         figures += _of_certificates(peer, now)
         figures += await _of_contracts(peer, now)
@@ -127,7 +132,8 @@ def _of_deliveries(peer: LocalPeer, now: int) -> Iterator[Figure]:
     yield _gauge("deliveries_oldest_seconds", said, 0 if oldest is None else max(0, now - oldest), tenant)
 
 
-def _of_requests(sites: Iterable[Site]) -> Iterator[Figure]:
+def request_figures(sites: Iterable[Site]) -> Iterator[Figure]:
+    """What the components of this process relayed."""
     for site in sites:
         component, counted = {"component": site.component.name.lower()}, site.counters
         for digit, number in enumerate(counted.answers):

@@ -605,11 +605,12 @@ class Inbound(asyncio.Protocol):
         """Close, so that the client gets all that was sent, whatever it still sends."""
         if self._is_ending:
             return
+        may_say_more = self._is_beyond or self._reading is not None
         self._is_ending = self._is_beyond = True
         has_left = self.transport.get_write_buffer_size() > 0
         self.deadline = self.site.ticker.now + (self.site.timeouts.read_s if has_left else _LINGER_S)
         self._queue.clear()
-        if self._reading is None:
-            self.transport.close()
-        else:
+        if may_say_more:
             self.transport.linger()
+        else:
+            self.transport.close()

@@ -35,6 +35,8 @@ _RESET: Final = struct.pack("ii", 1, 0)
 
 _buffer = bytearray(READ_BYTES)
 _view = memoryview(_buffer)
+_plain_view = memoryview(bytearray(READ_BYTES + _RECORD))
+"""What was decrypted, of what one read took and the end of a record that came before."""
 
 
 class SocketTransport(asyncio.Transport):
@@ -188,8 +190,13 @@ class SocketTransport(asyncio.Transport):
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
-            pass
-        self._lose(None)
+            self._lose(None)
+            return
+        self._has_ended = True
+        if self._out:
+            self.pause_reading()  # it still wants what was written
+        else:
+            self._lose(None)
 
     def _put(self, data: bytes | bytearray | memoryview) -> None:
         """Hand bytes to the socket, and keep what it does not take."""
@@ -328,7 +335,7 @@ class TlsTransport(SocketTransport):
         )
         if isinstance(self._connection, PeerConnection):
             self._connection.on_cut = self.abort
-        self._read_plain = self._connection.read
+        self._read_plain: Any = self._connection.read  # into a buffer, which its types do not know
         self._write_plain = self._connection.write
         self._shaken = False
         self._ended_clean = False
@@ -435,19 +442,19 @@ class TlsTransport(SocketTransport):
 
     def _decrypt(self) -> None:
         """Give the protocol all that can be decrypted now."""
-        pieces = []
+        count = 0
         ended = False
         failure: Exception | None = None
         incoming, connection = self._incoming, self._connection
         try:
             while incoming.pending or connection.pending():
-                piece = self._read_plain(_RECORD)
-                if not piece:
+                read = self._read_plain(_RECORD, _plain_view[count:])
+                if not read:
                     ended = self._ended_clean = True
                     break
-                pieces.append(piece)
+                count += read
             if incoming.eof and not ended:
-                ended = not self._read_plain(_RECORD)
+                ended = not self._read_plain(_RECORD, _plain_view)
         except ssl.SSLWantReadError:
             pass
         except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
@@ -456,8 +463,8 @@ class TlsTransport(SocketTransport):
             failure = error
         if self._outgoing.pending and not self._closing:
             self._put(self._outgoing.read())
-        if pieces and not self._closing:
-            self._deliver(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+        if count and not self._closing:
+            self._deliver(bytes(_plain_view[:count]))
         if failure is not None:
             self._lose(failure)
         elif ended:

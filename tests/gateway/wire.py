@@ -121,6 +121,10 @@ class Wire:
         except ConnectionError:
             return True
 
+    def end(self) -> None:
+        """Say that nothing more follows; the other end may go on."""
+        self._writer.write_eof()
+
     def hang_up(self) -> None:
         """Cut the connection, without a word."""
         self._writer.transport.abort()

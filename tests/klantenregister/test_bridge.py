@@ -224,3 +224,18 @@ async def test_a_service_that_is_not_offered_has_no_upstream(federation: Place) 
         directory = installation.hosts.peer(PeerId(DIRECTORY.peer_id))
         assert directory is not None
         assert installation.upstream_of(directory, service) is None
+
+
+async def test_while_what_others_wrote_cannot_be_read_the_register_says_that_it_cannot_serve(federation: Place) -> None:
+    async with serving(federation.settings()) as installation:
+        await eventually(lambda: agreed(installation))
+        token = await federation.token(connection_grant(installation))
+        headers = {"Fsc-Authorization": f"Bearer {token}"}
+        url = f"/t/{PROVIDER.slug}{PATH}"
+        before = await plain(federation.ports["register"], url, headers=headers)
+        hosted(installation, PROVIDER).peer.contracts.is_current = False
+        answer = await plain(federation.ports["register"], url, headers=headers)
+
+    assert before.status == 200, before.text
+    assert answer.status == 503
+    assert answer.headers["Retry-After"]

@@ -12,7 +12,7 @@ from aiohttp import web
 from gateway.fsc.jcs import canonicalise
 from gateway.fsc.jws import parse_compact
 from gateway.fsc.rules import MAX_PROPERTIES_BYTES
-from klantenregister.endpoints import MAX_TOKEN_HEADER_BYTES
+from gateway.inway.admission import MAX_AUTHORIZATION_LENGTH
 from tests.gateway.harness import eventually
 from tests.klantenregister.running import (
     CONSUMER,
@@ -88,7 +88,7 @@ async def test_the_largest_properties_go_all_the_way_to_the_register(federation:
 
 async def test_a_service_that_reads_such_headers_receives_the_token(federation: Place) -> None:
     with_large_properties(federation)
-    async with service(MAX_TOKEN_HEADER_BYTES) as (port, received):
+    async with service(MAX_AUTHORIZATION_LENGTH) as (port, received):
         federation.document["tenants"][1]["services"][0]["upstream"] = f"http://127.0.0.1:{port}"
         async with serving(federation.settings()) as installation:
             await eventually(lambda: agreed(installation), within_s=20)
@@ -114,7 +114,8 @@ async def test_the_refusal_of_a_service_that_does_not_is_passed_on(federation: P
 
 async def test_a_header_that_no_token_needs_is_refused_by_the_inway(federation: Place) -> None:
     async with serving(federation.settings()):
-        headers = {"Fsc-Authorization": "Bearer " + "a" * MAX_TOKEN_HEADER_BYTES}
+        headers = {"Fsc-Authorization": "Bearer " + "a" * 2 * MAX_AUTHORIZATION_LENGTH}
         answer = await federation.call(CONSUMER, PROVIDER, "GET", federation.inway(PROVIDER), headers=headers)
+        await asyncio.sleep(0.2)  # the client sees the end of its connection
 
     assert (answer.status, answer.headers["Fsc-Error-Code"]) == (431, "ERROR_CODE_REQUEST_TOO_LARGE")

@@ -89,7 +89,9 @@ async def test_who_connects_before_it_is_known_for_whom_waits(listeners: Listene
         listeners.accept()
         async with asyncio.timeout(5):
             _, writer = await early
-    writer.close()
+            writer.close()
+            await writer.wait_closed()
+            await asyncio.sleep(0.05)
 
 
 async def test_an_address_on_which_nothing_was_accepted_yet_is_let_go(listeners: Listeners) -> None:

@@ -3,6 +3,7 @@
 Whether a form is right is not said here: the strict reader decides it from the bytes, for server and tests alike.
 """
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -45,11 +46,14 @@ class Said:
     final: Response | None
     ruins: bool
     """Whether nobody may use the connection again."""
+    adds_later: bool = False
+    """Whether more comes in a piece of its own after a whole answer: to whoever asks meanwhile it is the answer."""
 
 
 def read_script(script: Script, method: bytes) -> Said:
     """Judge what is said to a request with `method`."""
     data = b"".join(script.pieces)
+    size = len(data)
     ended = script.after is not After.STAY
     try:
         response = next_response(data, method, ended=script.after is After.CLOSE)
@@ -62,7 +66,12 @@ def read_script(script: Script, method: bytes) -> Said:
         return Said(None, ruins=True)
     if response is None:
         return Said(None, ruins=True)
-    return Said(response, ruins=ended or response.is_last or len(data) > response.size)
+    at, piece_ends = size - len(data) + response.size, itertools.accumulate(map(len, script.pieces))
+    return Said(
+        response,
+        ruins=ended or response.is_last or len(data) > response.size,
+        adds_later=at < size and not response.is_last and at in piece_ends,
+    )
 
 
 def _answer(*parts: bytes, after: After = After.STAY) -> Callable[[Request, bytes], Script]:

@@ -36,7 +36,9 @@ class Reading:
 
 @dataclass(slots=True)
 class Conversation:
-    """What came back. `rest` is what no answer was read in; `fault` why not."""
+    """What came back to the client at `port`. `rest` is what no answer was read in; `fault` why not."""
+
+    port: int = 0
 
     answers: list[Response] = field(default_factory=list)
     rest: bytes = b""
@@ -79,6 +81,7 @@ async def converse(connect: Connect, pieces: Sequence[bytes], reading: Reading) 
     said = Conversation()
     try:
         async with asyncio.timeout(_PATIENCE_S), connect() as (reader, writer), asyncio.TaskGroup() as tasks:
+            said.port = writer.get_extra_info("sockname")[1]
             saying = tasks.create_task(_say(writer, pieces))
             await _listen(reader, reading, said)
             saying.cancel()

@@ -86,12 +86,10 @@ class ReferenceServer:
                 except NotFramed as fault:
                     self._violated(number, f"not framed: {fault}", data)
                     return
-                if head is not None and not answered:
-                    form = self._form(head)
-                    if form.early:
-                        answered = True
-                        if not await self._answer(number, form, head, writer):
-                            return
+                if head is not None and not answered and self._form(head).early:
+                    answered = True
+                    if not await self._answer(number, self._form(head), head, writer):
+                        return
                 if request is None:
                     break
                 self._keep(number, request)

@@ -14,7 +14,9 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.errors import ErrorDomain, ServiceUnreachable
+import uvloop
+
+from gateway.errors import ErrorDomain, InvalidRequest, ServiceUnreachable
 from gateway.http.listener import listen_plain
 from gateway.http.resolver import LocalhostResolver
 from gateway.relay.exchange import Exchange
@@ -33,6 +35,8 @@ from tests.smuggling.oracle import faults_of, faults_of_parts, faults_of_service
 from tests.smuggling.server import ReferenceServer, Seen, reference_server
 
 _SETTLED_S = 10
+"""More than a relay listens to a client that it has refused."""
+_SETTLING_S = 0.001
 _RELAY_S = 5
 _ESTABLISHED, _CLOSE_WAIT = "01", "08"
 _READ_LIMIT_BYTES = 2**20
@@ -106,7 +110,7 @@ class Stage:
                 tasks.create_task(converse(entrance.connect, cut(stream, at), reading))
                 for (stream, at), reading in zip(streams, readings, strict=True)
             ]
-        unsettled = await self._settle(entrance)
+        unsettled = await self._settle(entrance, {talk.result().port for talk in talks})
         seen = tuple(self.server.seen)
         common = [*unsettled, *faults_of_parts(readings, self.server.partial), *_nobodys(readings, seen)]
         common += await self._probe(entrance)
@@ -118,14 +122,15 @@ class Stage:
             outcomes.append(Outcome(reading, said, own, faults))
         return outcomes
 
-    async def _settle(self, entrance: Entrance) -> list[str]:
-        """Wait until nothing is under way; what stays that should have gone."""
+    async def _settle(self, entrance: Entrance, clients: set[int]) -> list[str]:
+        """Wait until nothing is under way; what stays that should have gone. `clients` are the ports of ours."""
         try:
             async with asyncio.timeout(_SETTLED_S):
-                while self.server.busy or open_connections(entrance.port):  # noqa: ASYNC110 (the kernel tells nobody)
-                    await asyncio.sleep(0.001)
+                await asyncio.sleep(_SETTLING_S)
+                while self.server.busy or open_connections(entrance.port, clients):
+                    await asyncio.sleep(_SETTLING_S * 5)  # the kernel tells nobody
         except TimeoutError:
-            left = open_connections(entrance.port)
+            left = open_connections(entrance.port, clients)
             return [f"left open: {left} connections of clients, requests on upstream connections {self.server.busy}"]
         return []
 
@@ -143,10 +148,12 @@ def request(*lines: bytes, start: bytes = b"POST / HTTP/1.1", body: bytes = b"")
     return b"\r\n".join(head) + b"\r\n\r\n" + body
 
 
-def open_connections(port: int) -> int:
-    """How many connections to `port` its listener has open, or has not noticed the end of."""
-    rows = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
-    return sum(row[1].endswith(f":{port:04X}") and row[3] in (_ESTABLISHED, _CLOSE_WAIT) for row in rows)
+def open_connections(port: int, clients: set[int]) -> int:
+    """How many connections of these ports to `port` its listener has open, or has not noticed the end of."""
+    mine, theirs = f":{port:04X}", {f"{client:04X}" for client in clients}
+    rows = (line.split(maxsplit=4) for line in Path("/proc/net/tcp").read_text().splitlines() if mine in line)
+    open_states = (_ESTABLISHED, _CLOSE_WAIT)
+    return sum(row[1].endswith(mine) and row[2][-4:] in theirs and row[3] in open_states for row in rows)
 
 
 def _belonging_to(reading: Reading, seen: Sequence[Seen]) -> tuple[Seen, ...]:
@@ -184,6 +191,9 @@ async def _relay_alone(service: int) -> AsyncIterator[int]:
         def fail(error: UpstreamFailed) -> None:
             exchange.refuse(ServiceUnreachable(str(error)))
 
+        if exchange.method == "CONNECT":
+            exchange.refuse(InvalidRequest("CONNECT is not served"))
+            return
         exchange.relay(origin, origin.host_field, failed=fail)
 
     site = new_site(ErrorDomain.OUTWAY, Fates(fate_at_outway), lambda _: pass_on, settings)
@@ -214,11 +224,11 @@ def connecting(port: int, tls: ssl.SSLContext | None = None, name: str | None = 
 
 @contextmanager
 def stage() -> Iterator[Stage]:
-    """A federation for a whole module: nothing that a test says may hinder the next one."""
+    """A federation for a whole module, on the loop of the program: nothing that a test says may hinder the next one."""
     errors = _Errors()
     logging.getLogger().addHandler(errors)
     try:
-        with background() as loop:
+        with background(uvloop.new_event_loop) as loop:
             yield loop.enter(_federation(errors, loop))
     finally:
         logging.getLogger().removeHandler(errors)

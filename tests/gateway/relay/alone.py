@@ -15,7 +15,6 @@ from gateway.relay.inbound import Site, new_site
 from gateway.relay.origin import Origin, OriginAddress, Origins, parse_origin
 from gateway.relay.settings import RelayLimits, RelaySettings, RelayTimeouts
 from gateway.relay.ticker import Ticker
-from gateway.relay.upstream import UpstreamFailed
 from tests.gateway.wire import Wire, connection
 
 PATIENT = RelayTimeouts(connect_s=10, read_s=30, header_s=30, idle_s=60)
@@ -50,7 +49,7 @@ class Alone:
         """Whether no client is connected any more, before long."""
         with suppress(TimeoutError):
             async with asyncio.timeout(10):
-                while self.site.open:
+                while self.site.open:  # noqa: ASYNC110 (nobody tells)
                     await asyncio.sleep(0.01)
         return not self.site.open
 
@@ -91,7 +90,7 @@ async def relay_alone(
 async def until(condition: Callable[[], bool]) -> None:
     """Wait until it holds. Raises: TimeoutError when it does not within seconds."""
     async with asyncio.timeout(10):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 (nobody tells)
             await asyncio.sleep(0.005)
 
 

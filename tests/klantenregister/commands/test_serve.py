@@ -49,9 +49,7 @@ def test_what_is_no_role_is_refused_with_those_there_are(
 
 
 @pytest.mark.parametrize("workers", ["0", "-1"])
-def test_less_than_one_process_is_wrong_usage(
-    place: Place, capsys: pytest.CaptureFixture[str], workers: str
-) -> None:
+def test_less_than_one_process_is_wrong_usage(place: Place, capsys: pytest.CaptureFixture[str], workers: str) -> None:
     assert cli.main(["serve", "--config", str(place.write()), "--workers", workers]) == 2
     assert "--workers" in capsys.readouterr().err
 
