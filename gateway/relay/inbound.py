@@ -39,6 +39,8 @@ Handler: TypeAlias = Callable[[Exchange], None]
 _LINGER_S: Final = 2.0
 _QUIET_S: Final = 0.5
 """How long a connection without a request stays open while the site drains."""
+_TUNNEL_LOOK_S: Final = 10.0
+"""How often it is looked whether a silent tunnel still stands."""
 _LENGTH_DIGITS: Final = 18
 _STRANGERS: Final = 4
 _STRANGERS_EACH: Final = 64
@@ -258,7 +260,7 @@ class Inbound(asyncio.Protocol):
         """The client has caught up."""
         self._is_paused = False
         if self._tunnel is not None:
-            self.deadline = NEVER
+            self.deadline = self.site.ticker.now + _TUNNEL_LOOK_S
             self._tunnel.resume_reading()
             return
         if self._is_ending:
@@ -401,7 +403,7 @@ class Inbound(asyncio.Protocol):
     def become_tunnel(self, other: SocketTransport) -> None:
         """From here on, pass bytes to and from `other` as they are."""
         self._tunnel = other
-        self.deadline = NEVER
+        self.deadline = self.site.ticker.now + _TUNNEL_LOOK_S
         for one in (self.transport, other):
             sock: socket.socket = one.get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -428,6 +430,11 @@ class Inbound(asyncio.Protocol):
         """Whoever had to do something in time did not."""
         self.deadline = NEVER
         active = self._active
+        if self._tunnel is not None and not self._is_paused and not self._is_ending:
+            self.deadline = self.site.ticker.now + _TUNNEL_LOOK_S
+            self.transport.notice_reset()
+            self._tunnel.notice_reset()
+            return
         if self._is_ending or self._is_paused or self._tunnel is not None:
             self.cut()
         elif active is not None and not active.is_complete:

@@ -248,8 +248,10 @@ class Outbound(asyncio.Protocol):
             if head:
                 self._remember(exchange, head, len(data) - len(head))
             self._finish(exchange)
-        elif self.deadline is not NEVER:
+            return
+        if self.deadline is not NEVER:
             self.deadline = self._origin.ticker.now + self._origin.timeouts.read_s
+        self.transport.notice_reset()
 
     def timed_out(self) -> None:
         """The origin is silent for too long, or rests for too long."""
@@ -463,10 +465,10 @@ class Outbound(asyncio.Protocol):
 
     def _pass_head_on(self, exchange: Exchange, status: int, fields: list[Field]) -> None:
         self._has_head = True
-        self._was_chunked = self._is_chunking
         if exchange.answer_replaces:
             fields = [pair for pair in fields if pair[0].lower() != exchange.answer_replaces]
         is_bodiless = exchange.method == "HEAD" or status in _BODILESS
+        self._was_chunked = self._is_chunking and not is_bodiless
         framing = b""
         if is_bodiless:
             self._is_chunking = False

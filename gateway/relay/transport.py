@@ -11,6 +11,7 @@ takes. `close` lets out what was written, `abort` does not; `connection_lost` is
 
 import asyncio
 import logging
+import os
 import socket
 import ssl
 import struct
@@ -180,6 +181,16 @@ class SocketTransport(asyncio.Transport):
             if not self._lost:
                 self._is_reading = True
                 self._loop.add_reader(self._fd, self._ignore)
+
+    def notice_reset(self) -> None:
+        """End the connection when the other side has reset it.
+
+        uvloop tells of a reset that comes together with data only the data. Whoever waits for more asks here.
+        """
+        if not self._lost:
+            number = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if number:
+                self._lose(OSError(number, os.strerror(number)))
 
     # -- within
 

@@ -4,17 +4,30 @@ A connection on which something was wrong, or more than was asked for, is never 
 """
 
 import asyncio
+from collections.abc import Iterable
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from tests.smuggling.answers import EXCESSIVE, FORMS, LATE, RIGHT, WRONG, Said, read_script
 from tests.smuggling.conversation import converse, read_stream
 from tests.smuggling.oracle import echo, faults_of
-from tests.smuggling.stage import Stage, request
+from tests.smuggling.stage import Stage, is_played, request
 
 ENTRANCES = ("relay", "inway", "chain")
 METHODS = (b"GET", b"HEAD", b"POST", b"PUT")
 _LATE_S = 0.1
+
+
+def plays(forms: Iterable[bytes]) -> list[ParameterSet]:
+    """Method, form and entrance of each play."""
+    return [
+        pytest.param(method, form, entrance, id=f"{method.decode()}-{form.decode()}-{entrance}")
+        for method in METHODS
+        for form in forms
+        for entrance in ENTRANCES
+        if is_played(f"{method.decode()} {form.decode()}", entrance)
+    ]
 
 
 def asking(lines: bytes, form: bytes, *, method: bytes = b"GET", nonce: int = 0) -> bytes:
@@ -25,9 +38,7 @@ def asking(lines: bytes, form: bytes, *, method: bytes = b"GET", nonce: int = 0)
     return request(*fields, b"Content-Length: 4", start=method + b" /x HTTP/1.1", body=b"body")
 
 
-@pytest.mark.parametrize("entrance", ENTRANCES)
-@pytest.mark.parametrize("form", RIGHT, ids=bytes.decode)
-@pytest.mark.parametrize("method", METHODS, ids=bytes.decode)
+@pytest.mark.parametrize(("method", "form", "entrance"), plays(RIGHT))
 def test_a_right_answer_arrives_as_it_was_made(stage: Stage, entrance: str, form: bytes, method: bytes) -> None:
     lines = stage.entrances[entrance].lines
     stream = b"".join(asking(lines, form, method=method, nonce=number) for number in range(3))
@@ -38,9 +49,7 @@ def test_a_right_answer_arrives_as_it_was_made(stage: Stage, entrance: str, form
         assert len(outcome.said.answers) == 3
 
 
-@pytest.mark.parametrize("entrance", ENTRANCES)
-@pytest.mark.parametrize("form", [*WRONG, *EXCESSIVE], ids=bytes.decode)
-@pytest.mark.parametrize("method", METHODS, ids=bytes.decode)
+@pytest.mark.parametrize(("method", "form", "entrance"), plays([*WRONG, *EXCESSIVE]))
 def test_a_wrong_answer_harms_nobody_else(stage: Stage, entrance: str, form: bytes, method: bytes) -> None:
     lines = stage.entrances[entrance].lines
     stream = (
@@ -72,6 +81,18 @@ def test_what_is_said_while_nothing_is_asked_is_nobodys(stage: Stage, entrance: 
     assert stage.loop.run(play()) == []
     assert stage.server.violations == []
     assert len(stage.server.seen) == 4
+
+
+@pytest.mark.parametrize("entrance", ENTRANCES)
+def test_a_body_in_an_answer_to_head_ends_its_connection(stage: Stage, entrance: str) -> None:
+    lines = stage.entrances[entrance].lines
+    # What is not repeatable shows whether it went by the connection that had more on it.
+    for form in (b"chunk-size-not-hex", b"chunk-size-prefixed", b"two-lengths"):
+        outcome = stage.play(
+            entrance, asking(lines, form, method=b"HEAD", nonce=1) + asking(lines, b"plain", method=b"POST", nonce=2)
+        )
+        assert outcome.faults == ()
+        assert len({one.connection for one in outcome.seen}) == 2
 
 
 def test_every_form_has_a_name_of_its_own() -> None:

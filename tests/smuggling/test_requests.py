@@ -1,34 +1,23 @@
 """The table of requests through each relay: refused and never seen, or seen once, as it was sent."""
 
-import os
 import random
-import zlib
 
 import pytest
 
 from tests.smuggling.cases import Case, Expect, table
 from tests.smuggling.conversation import Ending, read_stream
 from tests.smuggling.essence import essence
-from tests.smuggling.stage import Outcome, Stage, request
+from tests.smuggling.stage import IS_SOAK, Outcome, Stage, is_played, request
 
 CASES = table(b"")
 ENTRANCES = ("relay", "inway", "chain")
-IS_SOAK = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
 _CUTS = 12
-_EVERY = 4
-"""Of the cases, one of so many goes through the whole chain, and a soak takes them all."""
-
-
-def goes_through(name: str, entrance: str) -> bool:
-    """Whether this case is played at this entrance; the same ones in each run."""
-    return IS_SOAK or entrance != "chain" or zlib.crc32(name.encode()) % _EVERY == 0
-
 
 PLAYS = [
     pytest.param(name, entrance, id=f"{name}-{entrance}")
     for name in CASES
     for entrance in ENTRANCES
-    if goes_through(name, entrance)
+    if is_played(name, entrance)
 ]
 
 

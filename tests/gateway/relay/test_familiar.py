@@ -89,7 +89,9 @@ def check(data: bytes, known: FamiliarSection) -> bool:
     assert (found.method, found.framing.target, found.framing.host) == (reader.method, parsed.target, parsed.host)
     assert (found.framing.fields, found.noted) == (parsed.fields, reader.noted)
     assert found.framing.lines == lines(parsed.fields)
-    assert not (parsed.is_chunked or parsed.expects_continue or parsed.upgrade)
+    assert not (parsed.is_chunked)
+    assert not (parsed.expects_continue)
+    assert not (parsed.upgrade)
     assert found.framing.upgrade is None
     return True
 
