@@ -295,8 +295,7 @@ class Exchange:
         """No answer has begun, and none will come by this connection.
 
         One that was used before may have been closed as the request went, and is stale then: the request goes by
-        another
-        when it is safe to say it twice.
+        another when it is safe to say it twice.
         """
         self.outbound = None
         origin, failed = self._origin, self._failed
