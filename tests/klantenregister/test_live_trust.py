@@ -77,7 +77,7 @@ async def test_a_file_that_revokes_counts_at_the_next_handshake_and_on_open_conn
     async with serving(place.settings()):
         assert await status(place) == 200
         async with connected(place) as reader:
-            (place.folder / "pki" / "ca.crl").write_bytes(revoking(authority, place, number=NOW + 1))
+            (place.folder / "pki" / "ca.crl").write_bytes(revoking(authority, place, number=SystemClock().now() + 1))
             async with asyncio.timeout(10):
                 with contextlib.suppress(OSError):
                     assert await reader.read() == b""
@@ -90,7 +90,7 @@ async def test_a_list_counts_though_the_certificate_of_a_tenant_is_on_it(
     use(place, "soft", "pki/root.crl", "pki/ca.crl")
     both = [place.pair(one).certificate.serial_number for one in (CONSUMER, PROVIDER)]
     async with serving(place.settings()):
-        crl = make_crl(authority.intermediate, both, this_update=NOW + 1, next_update=NOW + 9_000)
+        crl = make_crl(authority.intermediate, both, this_update=SystemClock().now() + 1, next_update=NOW + 9_000)
         (place.folder / "pki" / "ca.crl").write_bytes(crl)
         await eventually_refused(place)
 
@@ -128,7 +128,7 @@ async def test_a_url_that_begins_to_revoke_bites_within_the_interval(
         async with serving(place.settings()) as installation:
             await eventually(lambda: installation.trust.report().sources[0].lists == 1)
             assert await status(place) == 200
-            server.data = revoking(authority, place, number=NOW + 1)
+            server.data = revoking(authority, place, number=SystemClock().now() + 1)
             await eventually_refused(place)
             for mood in ("failing", "garbage", "huge"):
                 server.mood = mood
@@ -141,7 +141,7 @@ async def test_a_restart_without_a_network_still_knows_who_was_revoked(
     place: Place, authority: DevelopmentAuthority
 ) -> None:
     place.document["storage"] = "sqlite:///data/register.db"
-    async with crl_server(revoking(authority, place, number=NOW + 1)) as server:
+    async with crl_server(revoking(authority, place, number=SystemClock().now() + 1)) as server:
         use(place, "soft", server.url)
         async with serving(place.settings()):
             await eventually_refused(place)
@@ -205,5 +205,5 @@ async def test_a_fault_of_ours_ends_neither_the_watch_nor_the_serving(
             assert await status(place) == 200
             broken.undo()
             monkeypatch.setattr("klantenregister.live_trust.LOOK_EVERY_S", 0.05)
-            (place.folder / "pki" / "ca.crl").write_bytes(revoking(authority, place, number=NOW + 1))
+            (place.folder / "pki" / "ca.crl").write_bytes(revoking(authority, place, number=SystemClock().now() + 1))
             await eventually_refused(place)
