@@ -108,9 +108,11 @@ class Program:
         return f"https://{self.member.inway_host}:{self.ports['inway']}"
 
     def write(self) -> None:
-        """Write the configuration as it is in `settings` now."""
+        """Write the configuration as it is in `settings` now, at once: it may be read at any moment."""
+        written = self.config.with_suffix(".new")
         # JSON is YAML, and keeps text text.
-        self.config.write_text(json.dumps(self.settings, indent=1), encoding="utf-8")
+        written.write_text(json.dumps(self.settings, indent=1), encoding="utf-8")
+        written.replace(self.config)
 
     def start(self) -> None:
         """Start it, and wait until it says that it is ready."""

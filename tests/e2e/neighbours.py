@@ -67,9 +67,17 @@ def tenant(program: Program) -> dict[str, Any]:
 
 
 def reload(program: Program) -> None:
-    """Let it go by `settings` as they are now."""
+    """Let it go by `settings` as they are now; returns once it has said what became of them."""
+    before = _verdicts(program)
     program.write()
     hang_up(program)
+    eventually("the configuration to be read", lambda: True if _verdicts(program) > before else None)
+
+
+def _verdicts(program: Program) -> int:
+    """How often it told that a configuration was applied or refused."""
+    told = program.log.read_text(encoding="utf-8")
+    return told.count('"configuration_applied"') + told.count('"configuration_refused"')
 
 
 def hang_up(program: Program) -> None:
