@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import aiohttp
+from aiohttp import AddrInfoType
 
 from certs.custody import KeyPair
 from certs.errors import CertsError
@@ -51,7 +52,9 @@ def new_session(*, connect_timeout_s: float, read_timeout_s: float) -> aiohttp.C
     Units: `connect_timeout_s` is for one TCP connection; `read_timeout_s` the silence allowed once a request is sent,
     before the answer and within it.
     """
-    connector = aiohttp.TCPConnector(resolver=LocalhostResolver(), limit=0, ttl_dns_cache=30)
+    connector = aiohttp.TCPConnector(
+        resolver=LocalhostResolver(), limit=0, ttl_dns_cache=30, socket_factory=_loop_owned_socket
+    )
     return aiohttp.ClientSession(
         connector=connector,
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout_s, sock_read=read_timeout_s),
@@ -60,6 +63,23 @@ def new_session(*, connect_timeout_s: float, read_timeout_s: float) -> aiohttp.C
         skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
         trust_env=False,
     )
+
+
+class LoopOwnedSocket(socket.socket):
+    """A socket whose descriptor is closed by whoever opened a connection on it, never by the garbage collector.
+
+    uvloop closes the descriptor without telling the socket where a connection is cut while it is being made: the
+    finalizer would then close whatever connection got that number since (as in MagicStack/uvloop#738, which 0.23 mends
+    for some of the ways). What fails before uvloop has it is closed by aiohappyeyeballs.
+    """
+
+    def __del__(self) -> None:
+        self.detach()
+
+
+def _loop_owned_socket(address: AddrInfoType) -> socket.socket:
+    family, kind, protocol, _, _ = address
+    return LoopOwnedSocket(family, kind, protocol)
 
 
 class PeerClient:

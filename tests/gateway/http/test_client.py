@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import gc
+import os
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -13,7 +15,7 @@ from certs.custody import KeyPair
 from certs.errors import CustodyError
 from certs.identity import PeerId
 from certs.tls import server_context
-from gateway.http.client import PeerClient, PeerUnreachable, describe_failure, new_session
+from gateway.http.client import LoopOwnedSocket, PeerClient, PeerUnreachable, describe_failure, new_session
 from gateway.state.local_peer import LocalPeer
 from tests.gateway.harness import CONSUMER, DAY_S, FOREIGN, OTHER, RULE, Federation, ForeignPeer, federation, make_group
 
@@ -182,3 +184,33 @@ def test_a_failure_is_told_by_its_innermost_reason() -> None:
     assert "bad certificate" in describe_failure(ssl.SSLError(1, "bad certificate"))
     assert describe_failure(aiohttp.ServerDisconnectedError()) == "Server disconnected"
     assert describe_failure(ConnectionResetError()) == "ConnectionResetError"
+
+
+def test_a_socket_whose_descriptor_was_closed_beneath_it_closes_nobody_elses() -> None:
+    forgotten: socket.socket | None = LoopOwnedSocket()
+    assert forgotten is not None
+    number = forgotten.fileno()
+    with socket.socket() as another:
+        os.close(number)  # as uvloop does
+        os.dup2(another.fileno(), number)  # the next connection gets the number
+
+    forgotten = None
+    gc.collect()
+
+    os.close(number)
+
+
+async def test_connections_to_peers_are_made_on_such_sockets(
+    group: Federation, peer: LocalPeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+
+    class Noted(LoopOwnedSocket):
+        def __init__(self, *arguments: int) -> None:
+            super().__init__(*arguments)
+            made.append(self.fileno())
+
+    monkeypatch.setattr("gateway.http.client.LoopOwnedSocket", Noted)
+    foreign = await group.foreign()
+    assert (await client_of(group, peer).call(FOREIGN, "GET", f"{foreign.address}/x")).status == foreign.status
+    assert len(made) == 1
