@@ -276,7 +276,8 @@ def test_a_plan_changes_nothing_and_tells_what_apply_does(consumer: Program, pro
     [done] = applied.json()["tenants"]
     assert done == declared
     states = {
-        made_for: sorted(one["state"] for one in contracts(consumer) if one["made_for"] == made_for) for made_for in actions
+        made_for: sorted(one["state"] for one in contracts(consumer) if one["made_for"] == made_for)
+        for made_for in actions
     }
     assert states == {
         "connection kept": ["VALID"],
