@@ -119,6 +119,7 @@ class Inbound(asyncio.Protocol):
         "_quiet_since",
         "_read_held",
         "_reading",
+        "_said_last",
         "_section",
         "_strangers",
         "_tunnel",
@@ -148,6 +149,8 @@ class Inbound(asyncio.Protocol):
         self._most_familiar = min(MAX_BYTES, site.limits.request_line_bytes)
         self._is_beyond = False
         """Whether what still arrives belongs to nothing we will serve."""
+        self._said_last = False
+        """Whether the client said that nothing follows its request, and nothing did."""
         self._line: bytes | None = None
         """Of a request line, what has come while it is not whole."""
         self._had_trailers = False
@@ -202,7 +205,10 @@ class Inbound(asyncio.Protocol):
         if self._tunnel is not None:
             self._tunnel.write(data)
             return
-        if self._is_beyond or self._is_held(data):
+        if self._is_beyond:
+            self._said_last = False
+            return
+        if self._is_held(data):
             return
         is_first = self._reading is None
         if is_first and self._active is None and not self._queue and self._is_familiar(data):
@@ -348,7 +354,7 @@ class Inbound(asyncio.Protocol):
         self._reading = None
         self._past_bytes = self._head_bytes
         if not reading.keep_alive:
-            self._is_beyond = True
+            self._is_beyond = self._said_last = True
 
     # -- for the exchanges
 
@@ -542,6 +548,7 @@ class Inbound(asyncio.Protocol):
 
     def _cannot_read(self, error: httptools.HttpParserError) -> None:
         if self._is_beyond and self._reading is None:
+            self._said_last = False
             return  # what follows a last request
         self._is_beyond = True
         cause = error.__context__
@@ -613,6 +620,8 @@ class Inbound(asyncio.Protocol):
         if self._is_ending:
             return
         may_say_more = self._is_beyond or self._reading is not None
+        if self._said_last and not self.transport.has_unread():
+            may_say_more = False
         self._is_ending = self._is_beyond = True
         has_left = self.transport.get_write_buffer_size() > 0
         self.deadline = self.site.ticker.now + (self.site.timeouts.read_s if has_left else _LINGER_S)

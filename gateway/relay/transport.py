@@ -182,6 +182,13 @@ class SocketTransport(asyncio.Transport):
                 self._is_reading = True
                 self._loop.add_reader(self._fd, self._ignore)
 
+    def has_unread(self) -> bool:
+        """Whether bytes of the other side wait that nobody has read."""
+        try:
+            return bool(self._sock.recv(1, socket.MSG_PEEK))
+        except OSError:
+            return False
+
     def notice_reset(self) -> None:
         """End the connection when the other side has reset it.
 

@@ -65,7 +65,7 @@ def test_an_intermediate_ends_the_chain_before_the_leaf_does() -> None:
     assert ending_pairs([chained, leaf], NOW) is None
 
 
-@pytest.mark.parametrize(("at", "is_over"), [(NOW, False), (NOW + 30 * DAY, True)])
+@pytest.mark.parametrize(("at", "is_over"), [(NOW, False), (NOW + 30 * DAY, True)], ids=["ahead", "over"])
 def test_an_anchor_is_told_by_its_name(at: int, is_over: bool) -> None:
     short = DevelopmentAuthority.create("short", now=NOW, days=20)
     anchors = [short.root.certificate, AUTHORITY.root.certificate]

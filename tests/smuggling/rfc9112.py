@@ -14,6 +14,7 @@ Fields: TypeAlias = tuple[tuple[bytes, bytes], ...]
 """Names as they were, values without the white space around them."""
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_SPACES = re.compile(rb" {2,}")
 _REQUEST_LINE = re.compile(rb"(%b) ([!-~]+) HTTP/1\.([01])" % _TOKEN)
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9]) ([\t -~\x80-\xff]*)")
 _NAME = re.compile(_TOKEN)
@@ -121,13 +122,15 @@ def _opening(data: bytes, start: int) -> tuple[Request, int | None] | None:
     if head is None:
         return None
     first, fields, end = head
-    line = _REQUEST_LINE.fullmatch(first)
+    # RFC 9112 section 3 lets a reader take any run of spaces for one.
+    line = _REQUEST_LINE.fullmatch(_SPACES.sub(b" ", first))
     if line is None:
         raise NotFramed("request line")
     method, target, version = line[1], line[2], b"1." + line[3]
+    spaces = ["more than one space in the request line"] if b"  " in first else []
     notes = _check_target(method, target) + _check_host(version, fields)
     length, more = _request_length(version, fields)
-    return Request(method, target, version, fields, b"", (), end, (*notes, *more)), length
+    return Request(method, target, version, fields, b"", (), end, (*spaces, *notes, *more)), length
 
 
 def next_response(data: bytes, method: bytes, *, ended: bool) -> Response | None:
