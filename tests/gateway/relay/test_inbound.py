@@ -27,6 +27,29 @@ async def test_a_body_that_does_not_come_is_told() -> None:
         assert await wire.is_closed_by_peer()
 
 
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
+async def test_a_client_that_says_it_is_done_is_not_waited_for(version: bytes) -> None:
+    async with listening(EchoService().serve) as port, relay_alone(port) as alone, alone.client() as wire:
+        await wire.send(b"GET / HTTP/" + version + b"\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert (await wire.message()).status == 200
+        async with asyncio.timeout(1):  # less than a connection lingers
+            while alone.site.open:  # noqa: ASYNC110 (nobody tells)
+                await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("cut", [0, 300_000])
+async def test_who_says_more_after_its_last_request_still_gets_all_of_the_answer(cut: int) -> None:
+    service = EchoService()
+    service.behaviour = answering(b"HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n" + b"x" * 3_000_000)
+    more = b"y" * 300_000
+    async with listening(service.serve) as port, relay_alone(port) as alone, alone.client() as wire:
+        await wire.send(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" + more[:cut])
+        head = await wire.head()
+        await wire.send(more[cut:])
+        assert await wire.body(head) == b"x" * 3_000_000
+        assert await wire.is_closed_by_peer()
+
+
 async def test_who_asks_and_asks_and_never_reads_is_not_read_on() -> None:
     service = EchoService()
     service.behaviour = answering(b"HTTP/1.1 200 OK\r\nContent-Length: 50000\r\n\r\n" + b"x" * 50_000)

@@ -277,3 +277,22 @@ async def test_an_end_with_a_goodbye_is_a_clean_one() -> None:
         mine.close()
         await until(lambda: bool(at_near.lost and at_far.lost))
         assert theirs.ended_clean
+
+
+async def test_what_nobody_has_read_is_known() -> None:
+    at_near = Recorder()
+    with pair() as (near, far):
+        mine = SocketTransport(asyncio.get_running_loop(), near, at_near)
+        mine.start()
+        mine.pause_reading()
+        assert not mine.has_unread()
+        far.send(b"more")
+        await until(mine.has_unread)
+        mine.resume_reading()
+        await until(lambda: at_near.data == b"more")
+        assert not mine.has_unread()
+        far.close()
+        assert not mine.has_unread()
+        mine.abort()
+        await until(lambda: bool(at_near.lost))
+        assert not mine.has_unread()
