@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, Self
 
-from gateway.relay.transport import SocketTransport, TlsTransport
+from gateway.relay.tls_transport import TlsTransport
+from gateway.relay.transport import SocketTransport
 
 _log = logging.getLogger(__name__)
 

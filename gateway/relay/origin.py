@@ -23,7 +23,8 @@ from gateway.relay.familiar import FamiliarAnswer
 from gateway.relay.outbound import Outbound
 from gateway.relay.settings import RelayTimeouts
 from gateway.relay.ticker import Ticker
-from gateway.relay.transport import SocketTransport, TlsTransport
+from gateway.relay.tls_transport import TlsTransport
+from gateway.relay.transport import SocketTransport
 
 _log = logging.getLogger(__name__)
 

@@ -28,7 +28,8 @@ from gateway.relay.fields import (
     without_named,
 )
 from gateway.relay.ticker import NEVER
-from gateway.relay.transport import SocketTransport, TlsTransport
+from gateway.relay.tls_transport import TlsTransport
+from gateway.relay.transport import SocketTransport
 
 if TYPE_CHECKING:
     from gateway.relay.origin import Origin
