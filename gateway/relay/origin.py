@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Final
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 from aiohttp.abc import AbstractResolver
 
@@ -77,6 +78,8 @@ class Origins:
     def __init__(self, resolver: AbstractResolver, timeouts: RelayTimeouts, ticker: Ticker) -> None:
         self._make = partial(Origin, resolver=resolver, timeouts=timeouts, ticker=ticker)
         self._known: dict[OriginAddress, Origin] = {}
+        self._living: WeakSet[Origin] = WeakSet()
+        """Those that were let go too, as long as somebody holds them: they may connect again."""
 
     def get(self, address: OriginAddress) -> "Origin":
         """The origin at this address."""
@@ -85,11 +88,12 @@ class Origins:
             if len(self._known) >= _MANY:
                 self._let_go()
             origin = self._known[address] = self._make(address)
+            self._living.add(origin)
         return origin
 
     async def close(self) -> None:
         """End every connection."""
-        for origin in self._known.values():
+        for origin in tuple(self._living):
             await origin.close()
         self._known.clear()
 
