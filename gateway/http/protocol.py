@@ -43,8 +43,10 @@ class ProblemProtocol(web.RequestHandler):
             self._header_deadline = self._loop.call_later(self._header_timeout_s, self._give_up)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Let go."""
+        """Let go. Whoever reads a body hears of a connection that was reset, however it failed."""
         self._clear_deadline()
+        if isinstance(exc, OSError) and not isinstance(exc, ConnectionResetError):
+            exc = ConnectionResetError(exc.errno, exc.strerror)
         super().connection_lost(exc)
 
     def log_exception(self, *args: Any, **kw: Any) -> None:

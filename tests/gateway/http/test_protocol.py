@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import errno
 import json
 import logging
+import os
 from collections.abc import AsyncIterator
 from functools import partial
 
@@ -29,8 +31,8 @@ async def _answer(request: web.Request) -> web.StreamResponse:
     return web.Response(text="good")
 
 
-@pytest.fixture
-async def port() -> AsyncIterator[int]:
+@contextlib.asynccontextmanager
+async def serving(protocol: type[FscProtocol] = FscProtocol) -> AsyncIterator[int]:
     """An Inway, as far as its errors go."""
     app = web.Application(middlewares=[error_middleware(ErrorDomain.INWAY)])
     app.router.add_route("*", "/{path:.*}", _answer)
@@ -38,7 +40,7 @@ async def port() -> AsyncIterator[int]:
     await runner.setup()
     assert runner.server is not None
     make = partial(
-        FscProtocol,
+        protocol,
         ErrorDomain.INWAY,
         runner.server,
         header_timeout_s=HEADER_TIMEOUT_S,
@@ -50,6 +52,12 @@ async def port() -> AsyncIterator[int]:
     async with server:
         yield server.sockets[0].getsockname()[1]
         await runner.cleanup()
+
+
+@pytest.fixture
+async def port() -> AsyncIterator[int]:
+    async with serving() as port:
+        yield port
 
 
 async def ask(port: int, sent: bytes) -> bytes:
@@ -124,6 +132,27 @@ async def test_a_caller_that_leaves_before_its_body_is_whole_is_no_fault_of_ours
     await writer.drain()
     writer.transport.abort()
     await eventually(lambda: any(record.message == "request_refused" for record in caplog.records))
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+@pytest.mark.parametrize("number", [errno.EPIPE, errno.ETIMEDOUT, errno.EHOSTUNREACH])
+async def test_a_connection_that_fails_in_any_way_is_no_fault_of_ours(
+    number: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Failing(FscProtocol):
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            asyncio.get_running_loop().call_later(0.05, self._fail)
+
+        def _fail(self) -> None:
+            if self.transport is not None:
+                self.transport.abort()
+                self.connection_lost(OSError(number, os.strerror(number)))
+
+    caplog.set_level(logging.INFO)
+    async with serving(Failing) as port:
+        await ask(port, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{")
+        await eventually(lambda: any(record.message == "request_refused" for record in caplog.records))
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
