@@ -16,7 +16,8 @@ from collections.abc import Callable, Sequence
 from storage.errors import StoreUnavailable
 from storage.group_commit import QueueLimits
 from storage.log import Done
-from storage.log_writer import Batch, Row, message
+from storage.log_rows import Batch, Group, Values, render_batch
+from storage.log_writer import batch_message
 from storage.writer_process import WriterProcess
 
 _FIRST_PAUSE_S = 0.1
@@ -34,6 +35,7 @@ class LogCommits:
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._rows: Batch = {}
+        self._moves = False
         self._waiting: list[Done] = []
         self._size = 0
         self._committing: list[Done] = []
@@ -53,24 +55,34 @@ class LogCommits:
         """Start the first writer; what is added from here on waits for it. Raises: OSError."""
         self._serve(await asyncio.to_thread(self._start))
 
-    def add(self, statement: str, rows: Sequence[Row], size: int, done: Done) -> None:
+    def add(self, group: Group, rows: Sequence[Values], size: int, done: Done) -> None:
         """Commit the rows, all or none, and tell `done`; at once when they are refused."""
+        if self._is_accepted(size, done):
+            self._rows.setdefault(group, []).extend(rows)
+            self._await_commit(size, done)
+
+    def move(self, done: Done) -> None:
+        """Have all that is in the journal moved into the tables, by a write that proves that it can be."""
+        if self._is_accepted(0, done):
+            self._moves = True
+            self._await_commit(0, done)
+
+    def _is_accepted(self, size: int, done: Done) -> bool:
         jobs = len(self._waiting) + len(self._committing)
         if self._refusal:
             done(StoreUnavailable(self._refusal))
         elif jobs >= self._limits.jobs or (jobs and self._size + self._committing_size + size > self._limits.size):
             done(StoreUnavailable(f"{jobs} writes wait already: the disk does not keep up, try again later"))
         else:
-            queued = self._rows.get(statement)
-            if queued is None:
-                self._rows[statement] = list(rows)
-            else:
-                queued.extend(rows)
-            self._waiting.append(done)
-            self._size += size
-            if not self._is_busy:
-                self._mark_busy(True)
-                self._loop.call_soon(self._send)
+            return True
+        return False
+
+    def _await_commit(self, size: int, done: Done) -> None:
+        self._waiting.append(done)
+        self._size += size
+        if not self._is_busy:
+            self._mark_busy(True)
+            self._loop.call_soon(self._send)
 
     async def close(self) -> None:
         """Refuse new rows, commit those accepted, end the writer."""
@@ -108,9 +120,11 @@ class LogCommits:
             self._mark_busy(False)
             return
         batch, self._rows = self._rows, {}
+        moves, self._moves = self._moves, False
         self._committing, self._waiting = self._waiting, []
         self._committing_size, self._size = self._size, 0
-        self._writer.send(message(batch))
+        rows = sum(map(len, batch.values()))
+        self._writer.send(batch_message(rows, render_batch(batch), moves=moves))
 
     def _answered(self, error: StoreUnavailable | None) -> None:
         committed, self._committing = self._committing, []
@@ -128,7 +142,7 @@ class LogCommits:
         """The writer has died, or has finished because we hung up."""
         writer, self._writer = self._writer, None
         lost = [*self._committing, *self._waiting]
-        self._committing, self._waiting, self._rows = [], [], {}
+        self._committing, self._waiting, self._rows, self._moves = [], [], {}, False
         self._committing_size = self._size = 0
         self._mark_busy(False)
         if writer is None:

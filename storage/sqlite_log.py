@@ -1,15 +1,15 @@
 """The append-only log in SQLite files beside the database, one per worker.
 
 Theory of operation. Each worker (a process) appends to a file of its own, so workers never wait for each other's
-lock or fsync; within a worker, one process commits in groups. Whoever reads or deletes does so in all workers' files,
-also those of workers that no longer run, and merges what it finds.
+lock or fsync; within a worker, one process commits in groups: to the journal of the file, and from there into its
+tables. Whoever reads or deletes does so in all workers' files and journals, also those of workers that no longer run,
+and merges what it finds.
 
-Durability: a commit is one fsync of the write-ahead log (`synchronous = FULL`).
+Durability: a commit is one fdatasync of the journal; a row leaves it when the tables have it, durably too
+(`synchronous = FULL`).
 """
 
 import asyncio
-import os
-import re
 import sqlite3
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -27,14 +27,22 @@ from storage.group_commit import QueueLimits
 from storage.log import Done, EntryWriter, LogEntry, LogKind, LogPage, LogQuery
 from storage.log_checks import check_entries, check_kinds, check_log_query, check_shared
 from storage.log_commits import LogCommits
-from storage.log_writer import Row, Values
+from storage.log_rows import Group, Values
 from storage.paging import LogPosition, log_cursor, parse_log_cursor
-from storage.sqlite_connection import BUSY_TIMEOUT_S, Link, LinkPool, SqliteFile, unavailable
-from storage.sqlite_log_tables import LOG_LAYOUT, delete_sql, extend_tables, insert_sql, page_sql
-from storage.sqlite_open import PROBE
+from storage.sqlite_connection import BUSY_TIMEOUT_S, SqliteFile
+from storage.sqlite_log_files import LogFiles, log_path
+from storage.sqlite_log_tables import (
+    LOG_LAYOUT,
+    delete_sql,
+    insert_sql,
+    old_sql,
+    page_sql,
+)
 from storage.writer_process import WriterProcess
 
 _ROWS_AT_ONCE = 1_000
+_MOVED_WITHIN_S = 5.0
+_LOOK_AGAIN_S = 0.05
 
 T = TypeVar("T")
 
@@ -46,27 +54,21 @@ class _Running:
     commits: LogCommits | None
     threads: ThreadPoolExecutor
 
-    def add(self, statement: str, rows: Sequence[Row], size: int, done: Done) -> None:
+    def add(self, group: Group, rows: Sequence[Values], size: int, done: Done) -> None:
         """Commit the rows and tell `done`, perhaps before returning."""
         if self.commits is None:
             done(StoreUnavailable("the log was opened for reading: nothing is written to it"))
         else:
-            self.commits.add(statement, rows, size, done)
+            self.commits.add(group, rows, size, done)
 
-    async def append(self, statement: str, rows: Sequence[Row], size: int) -> None:
+    async def append(self, group: Group, rows: Sequence[Values], size: int) -> None:
         """Return when the rows are durable. Raises: StoreUnavailable."""
-        outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        await _told(partial(self.add, group, rows, size))
 
-        def settle(error: StoreUnavailable | None) -> None:
-            if outcome.done():
-                return
-            if error is None:
-                outcome.set_result(None)
-            else:
-                outcome.set_exception(error)
-
-        self.add(statement, rows, size, settle)
-        await outcome
+    async def move(self) -> None:
+        """Return when all that this process has written is in the tables. Raises: StoreUnavailable."""
+        if self.commits is not None:
+            await _told(self.commits.move)
 
 
 class SqliteLog:
@@ -89,15 +91,13 @@ class SqliteLog:
 
         A log that is not written has no writer and no file of its own; what is there is found and deleted as ever.
         """
-        self._path = path
-        self._worker = worker
         self._busy_timeout_s = busy_timeout_s
         self._is_written = is_written
         self._file = SqliteFile(log_path(path, worker), LOG_LAYOUT)
+        self.files = LogFiles(path, worker if is_written else None)
         self._read_threads = read_threads
         self._limits = limits or QueueLimits()
         self._declared: dict[str, LogKind] = {}
-        self._pools: dict[int, LinkPool] = {}
         self._running: _Running | None = None
         self._changing = asyncio.Lock()
 
@@ -109,7 +109,7 @@ class SqliteLog:
         check_kinds(kinds)
         async with self._changing:
             declared = {**self._declared, **{kind.name: kind for kind in kinds}}
-            await asyncio.to_thread(self._prepare_files, tuple(declared.values()))
+            await asyncio.to_thread(self.files.prepare, tuple(declared.values()))
             self._declared = declared
             if self._running is not None:
                 return
@@ -125,26 +125,23 @@ class SqliteLog:
                 if running.commits is not None:
                     await running.commits.close()
                 await asyncio.to_thread(running.threads.shutdown)
-                while self._pools:
-                    self._pools.popitem()[1].close()
+                self.files.close()
 
     async def ping(self) -> None:
         """Prove that the log can be written, by writing, when it is to be written. Raises: StoreUnavailable."""
-        running = self.running()
-        if running.commits is not None:
-            await running.append(PROBE, (((), ()),), 0)
+        await self.running().move()
 
     def for_tenant(self, tenant: str, kind: LogKind) -> "SqliteTenantLog":
         """The log of one tenant."""
         check_text("tenant", tenant)
         return SqliteTenantLog(self, tenant, kind)
 
-    def add(self, statement: str, rows: Sequence[Row], size: int, done: Done) -> None:
+    def add(self, group: Group, rows: Sequence[Values], size: int, done: Done) -> None:
         """Commit the rows and tell `done`, perhaps before returning."""
         if self._running is None:
             done(self._not_open())
         else:
-            self._running.add(statement, rows, size, done)
+            self._running.add(group, rows, size, done)
 
     def running(self) -> _Running:
         """What serves. Raises: StoreUnavailable when the store is closed."""
@@ -171,42 +168,6 @@ class SqliteLog:
         if self._declared.get(kind.name) != kind:
             raise ValueError(f"log {kind.name} was not opened with this declaration")
 
-    def in_every_file(self, work: Callable[[sqlite3.Connection, int], T]) -> list[T]:
-        """What `work` makes of each worker's file, given its worker; blocks. Raises: StoreUnavailable."""
-        # Our own file is read even when it is gone: its entries must not be missing silently.
-        own = {self._worker} if self._is_written else set()
-        workers = sorted(_workers_beside(self._path) | own)
-        return [self._in_file(worker, partial(_given_worker, work, worker)) for worker in workers]
-
-    def _in_file(self, worker: int, work: Callable[[sqlite3.Connection], T]) -> T:
-        try:
-            return self._pool(worker).run(work)
-        except (sqlite3.Error, OSError) as error:
-            raise unavailable(log_path(self._path, worker), error) from error
-
-    def _pool(self, worker: int) -> LinkPool:
-        # Two threads may make one at once; `setdefault` is atomic, and the loser's has no connections yet.
-        return self._pools.setdefault(worker, LinkPool(lambda: self._link(worker)))
-
-    def _link(self, worker: int) -> Link:
-        file = SqliteFile(log_path(self._path, worker), LOG_LAYOUT)
-
-        def prepare(connection: sqlite3.Connection) -> None:
-            # Another worker may have begun to make its file a moment ago, or have declared less than we do.
-            file.create()
-            extend_tables(connection, tuple(self._declared.values()))
-
-        return Link(file, prepare)
-
-    def _prepare_files(self, kinds: Sequence[LogKind]) -> None:
-        if self._is_written:
-            try:
-                self._file.create()
-            except (sqlite3.Error, OSError) as error:
-                raise unavailable(self._file.path, error) from error
-        for worker in _workers_beside(self._path):
-            self._in_file(worker, lambda connection: extend_tables(connection, kinds))
-
 
 class SqliteTenantLog:
     """One kind of log of one tenant. An append whose caller is cancelled while it waits may still happen."""
@@ -215,7 +176,7 @@ class SqliteTenantLog:
         self._store = store
         self._tenant = tenant
         self._kind = kind
-        self._insert = insert_sql(kind)
+        self._group = Group(insert_sql(kind), ())
 
     async def append(self, entries: Sequence[LogEntry]) -> None:
         """Return when all entries are durable. Raises: StoreUnavailable; ValueError as `check_entries`."""
@@ -223,19 +184,19 @@ class SqliteTenantLog:
         check_entries(self._kind, entries)
         rows = tuple(self._row(entry) for entry in entries)
         if rows:
-            await running.append(self._insert, rows, sum(_size(shared) for shared, _ in rows))
+            await running.append(self._group, rows, sum(map(_size, rows)))
 
     def writer(self, keys: Mapping[str, str | None], body: JsonObject, *, varying: str) -> EntryWriter:
         """What appends entries that differ in instant and `varying` alone. Raises: ValueError as `check_shared`."""
         self._store.check_opened(self._kind)
         check_shared(self._kind, keys, varying)
-        add, statement = self._store.add, insert_sql(self._kind, varying=varying)
+        add = self._store.add
         shared = (self._tenant, "", render_body(body), *(keys[key] for key in self._kind.keys if key != varying))
-        size = _size(shared)
+        group, size = Group(insert_sql(self._kind, varying=varying), shared), _size(shared)
 
         def write(at_ms: int, value: str, done: Done) -> None:
             check_text(varying, value)
-            add(statement, ((shared, (at_ms, value)),), size, done)
+            add(group, ((at_ms, value),), size, done)
 
         return write
 
@@ -252,6 +213,7 @@ class SqliteTenantLog:
         """Remove entries older than `at_ms` from every worker's file; returns how many. Raises: StoreUnavailable."""
         running = self._ready()
         check_value("at_ms", at_ms)
+        await running.move()
         return await asyncio.get_running_loop().run_in_executor(running.threads, self._delete_before, at_ms, most)
 
     def _ready(self) -> _Running:
@@ -259,9 +221,9 @@ class SqliteTenantLog:
         self._store.check_opened(self._kind)
         return running
 
-    def _row(self, entry: LogEntry) -> Row:
+    def _row(self, entry: LogEntry) -> Values:
         keys = (entry.keys[key] for key in self._kind.keys)
-        return (self._tenant, entry.id, render_body(entry.body), *keys), (entry.at_ms,)
+        return (self._tenant, entry.id, render_body(entry.body), *keys, entry.at_ms)
 
     def _find(self, query: LogQuery, after: LogPosition | None) -> LogPage:
         def read(connection: sqlite3.Connection, worker: int) -> list[_Found]:
@@ -269,8 +231,8 @@ class SqliteTenantLog:
             rows = connection.execute(sql.text, sql.values).fetchall()
             return [(LogPosition(row[0], worker, row[1]), row) for row in rows]
 
-        found = [one for each in self._store.in_every_file(read) for one in each]
-        found.sort(key=lambda one: one[0], reverse=not query.ascending)
+        once = {position: row for each in self._store.files.read(read) for position, row in each}
+        found = sorted(once.items(), key=lambda one: one[0], reverse=not query.ascending)
         page = found[: query.limit]
         return LogPage(
             tuple(self._entry(row) for _, row in page),
@@ -284,7 +246,7 @@ class SqliteTenantLog:
     def _delete_before(self, at_ms: int, most: int | None) -> int:
         left = sys.maxsize if most is None else most
 
-        def delete(connection: sqlite3.Connection, _worker: int) -> None:
+        def delete(connection: sqlite3.Connection) -> None:
             nonlocal left
             # A little at a time, so that appends never wait long for the lock.
             while left:
@@ -295,25 +257,29 @@ class SqliteTenantLog:
                     return
 
         before = left
-        self._store.in_every_file(delete)
+        old = old_sql(self._tenant, self._kind, at_ms)
+
+        def concerns(recent: sqlite3.Connection) -> bool:
+            return recent.execute(old.text, old.values).fetchone() is not None
+
+        self._store.files.write(delete, concerns=concerns)
         return before - left
 
 
-def log_path(database: Path, worker: int) -> Path:
-    """The log file of a worker: `data/kr.db` has `data/kr.log-0.db` beside it."""
-    return database.with_name(f"{database.stem}.log-{worker}.db")
+async def _told(work: Callable[[Done], None]) -> None:
+    """Return when `work` has told that it succeeded. Raises: StoreUnavailable when it told otherwise."""
+    outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
+    def settle(error: StoreUnavailable | None) -> None:
+        if outcome.done():
+            return
+        if error is None:
+            outcome.set_result(None)
+        else:
+            outcome.set_exception(error)
 
-def _workers_beside(database: Path) -> set[int]:
-    name = re.compile(re.escape(database.stem) + r"\.log-([0-9]+)\.db")
-    try:
-        return {int(match[1]) for entry in os.listdir(database.parent) if (match := name.fullmatch(entry))}
-    except OSError as error:
-        raise unavailable(database.parent, error) from error
-
-
-def _given_worker(work: Callable[[sqlite3.Connection, int], T], worker: int, connection: sqlite3.Connection) -> T:
-    return work(connection, worker)
+    work(settle)
+    await outcome
 
 
 def _size(shared: Values) -> int:

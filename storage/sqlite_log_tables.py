@@ -38,10 +38,14 @@ def table(kind: LogKind) -> str:
 
 
 def insert_sql(kind: LogKind, *, varying: str = "") -> str:
-    """Add an entry: tenant, id, body, the keys but for `varying`, the instant, then `varying` where one is named."""
+    """Add an entry: sequence, tenant, id, body, the keys but for `varying`, the instant, `varying` where one is named.
+
+    One that is there already stays as it is.
+    """
     shared = [_column(key) for key in kind.keys if key != varying]
-    columns = ["tenant", "id", "body", *shared, "at_ms", *([_column(varying)] if varying else [])]
-    return f"INSERT INTO {table(kind)} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608
+    columns = ["sequence", "tenant", "id", "body", *shared, "at_ms", *([_column(varying)] if varying else [])]
+    places = ", ".join("?" * len(columns))
+    return f"INSERT INTO {table(kind)} ({', '.join(columns)}) VALUES ({places}) ON CONFLICT (sequence) DO NOTHING"  # noqa: S608
 
 
 def page_sql(tenant: str, kind: LogKind, query: LogQuery, after: LogPosition | None, worker: int) -> Sql:
@@ -85,6 +89,11 @@ def delete_sql(tenant: str, kind: LogKind, before_ms: int, rows: int) -> Sql:
     )
 
 
+def old_sql(tenant: str, kind: LogKind, before_ms: int) -> Sql:
+    """One row when there is an entry older than an instant, else none."""
+    return Sql(f"SELECT 1 FROM {table(kind)} WHERE tenant = ? AND at_ms < ? LIMIT 1", (tenant, before_ms))  # noqa: S608
+
+
 def extend_tables(connection: sqlite3.Connection, kinds: Sequence[LogKind]) -> None:
     """Make or extend what the kinds need, under an exclusive lock, all or nothing."""
     if _has_all(connection, kinds):
@@ -102,6 +111,14 @@ def extend_tables(connection: sqlite3.Connection, kinds: Sequence[LogKind]) -> N
         for name, columns in _indexes(kind).items():
             connection.execute(f"CREATE INDEX IF NOT EXISTS {name} ON {table(kind)} ({columns})")
     connection.execute("COMMIT")
+
+
+def table_definitions(connection: sqlite3.Connection) -> list[str]:
+    """The statements that make the same tables and indexes elsewhere."""
+    found = connection.execute(
+        "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY type = 'index', name"
+    ).fetchall()
+    return [sql for (sql,) in found]
 
 
 def _has_all(connection: sqlite3.Connection, kinds: Sequence[LogKind]) -> bool:

@@ -3,6 +3,7 @@
 The log writer's process imports this: nothing here imports more than `sqlite3` does, so that it stays small.
 """
 
+import errno
 import os
 import sqlite3
 from collections.abc import Callable
@@ -19,6 +20,7 @@ _CACHE_KIB = 8_192
 _JOURNAL_BYTES = 64 * 2**20
 _URI_ESCAPES = str.maketrans({"%": "%25", "?": "%3f", "#": "%23"})
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _REMEDIES = {
     sqlite3.SQLITE_FULL: "the disk is full: free space",
     sqlite3.SQLITE_READONLY: "it cannot be written: check permissions and that its disk is mounted for writing",
@@ -41,7 +43,8 @@ def explanation(path: str, error: sqlite3.Error | OSError) -> str:
     """What an error of SQLite or the operating system means for the file, with the remedy."""
     if isinstance(error, FileNotFoundError):
         return f"{path}: it is gone: put it back, or restart the program"
-    return f"{path}: {_REMEDIES.get(primary_code(error) or 0, str(error))}"
+    code = sqlite3.SQLITE_FULL if isinstance(error, OSError) and error.errno in _NO_ROOM else primary_code(error)
+    return f"{path}: {_REMEDIES.get(code or 0, str(error))}"
 
 
 def open_connection(

@@ -4,7 +4,7 @@
 """
 
 import asyncio
-import marshal
+import json
 import socket
 import sqlite3
 import subprocess
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from storage.errors import StoreUnavailable
-from storage.log_writer import LENGTH_BYTES, message_size
+from storage.log_writer import ANSWER_HEAD
 from storage.sqlite_connection import SqliteFile
 
 OnAnswer: TypeAlias = Callable[[StoreUnavailable | None], None]
@@ -22,7 +22,7 @@ OnAnswer: TypeAlias = Callable[[StoreUnavailable | None], None]
 _ROOT = Path(__file__).resolve().parents[1]
 _PROGRAM = "import sys; sys.path.append(sys.argv.pop(1)); from storage.log_writer import main; main()"
 _READ_BYTES = 2**16
-_DURABLE = bytes(LENGTH_BYTES)
+_DURABLE = bytes(ANSWER_HEAD.size)
 _GRACE_S = 30.0
 
 
@@ -121,13 +121,13 @@ class WriterProcess:
         elif not data:
             self.close()
             self._on_end()
-        elif len(self._received) > LENGTH_BYTES:
+        elif len(self._received) > ANSWER_HEAD.size:
             self._hear_failure()
 
     def _hear_failure(self) -> None:
-        size = message_size(self._received)
+        size = ANSWER_HEAD.size + ANSWER_HEAD.unpack_from(self._received)[0]
         if len(self._received) >= size:
-            reason, behind = marshal.loads(self._received[LENGTH_BYTES:size])  # noqa: S302 - our own process wrote it
+            reason, behind = json.loads(self._received[ANSWER_HEAD.size : size])
             self._received = self._received[size:]
             error = StoreUnavailable(reason)
             error.__cause__ = sqlite3.Error(behind)

@@ -1,6 +1,6 @@
 """That a record is durable before its caller is told: seen in the calls that the program makes to the kernel.
 
-`strace` looks on. Each acknowledged entry must be written to the write-ahead log, that file synchronised, the answer
+`strace` looks on. Each acknowledged entry must be written to the journal, that file synchronised, the answer
 given, in this order. A power cut is what a disk holds that forgets all that was not synchronised.
 """
 
@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.sqlite_log import log_path
+from storage.log_journal import journal_path
+from storage.sqlite_log_files import log_path
 from tests.storage.child import BRIEF, WRITERS
 from tests.storage.children import ROOT, entry_ids
 
@@ -106,7 +107,7 @@ def acknowledged(call: Call) -> str | None:
 
 
 def test_an_entry_is_written_and_synchronised_before_it_is_acknowledged(calls: list[Call]) -> None:
-    wal = next(one.path for one in calls if one.path.endswith(f"{log_path(Path('kr.db'), 0).name}-wal"))
+    journal = next(one.path for one in calls if one.path.endswith(journal_path(log_path(Path("kr.db"), 0).name)))
     keys = [key for one in calls if (key := acknowledged(one)) is not None]
     assert len(keys) == WRITERS * BRIEF
     for key in keys:
@@ -115,10 +116,10 @@ def test_an_entry_is_written_and_synchronised_before_it_is_acknowledged(calls: l
         written = next(
             at
             for at, one in enumerate(calls)
-            if (one.name, one.path) == ("pwrite64", wal) and re.search(key.encode() + rb"(?!\d)", one.data)
+            if (one.name, one.path) == ("pwrite64", journal) and re.search(key.encode() + rb"(?!\d)", one.data)
         )
         synchronised = next(
-            at for at, one in enumerate(calls) if at > written and (one.name, one.path) == ("fdatasync", wal)
+            at for at, one in enumerate(calls) if at > written and (one.name, one.path) == ("fdatasync", journal)
         )
         answered = next(
             at for at, one in enumerate(calls) if at > synchronised and one.name == "write" and one.data == bytes(4)

@@ -11,11 +11,12 @@ import pytest
 from storage.errors import StoreUnavailable
 from storage.group_commit import QueueLimits
 from storage.log_commits import LogCommits
+from storage.log_rows import Group
 from storage.sqlite_connection import SqliteFile
-from storage.sqlite_open import PROBE
 from storage.writer_process import WriterProcess
 
-ROW = (((), ()),)
+PLACES = Group("INSERT INTO places VALUES (?, ?) ON CONFLICT (sequence) DO NOTHING", ())
+ROW = (("x",),)
 
 
 class Writers:
@@ -24,6 +25,9 @@ class Writers:
     def __init__(self, path: Path) -> None:
         self._file = SqliteFile(path, 1)
         self._file.create()
+        connection = self._file.connect(timeout_s=1)
+        connection.execute("CREATE TABLE places (sequence INTEGER PRIMARY KEY, name TEXT)")
+        connection.close()
         self.started: list[WriterProcess] = []
         self.failures = 0
 
@@ -34,9 +38,9 @@ class Writers:
         self.started.append(WriterProcess(self._file, busy_timeout_s=1))
         return self.started[-1]
 
-    def probes(self) -> int:
+    def rows(self) -> int:
         connection = self._file.connect(timeout_s=1)
-        (number,) = connection.execute("SELECT probes FROM probe").fetchone()
+        (number,) = connection.execute("SELECT count(*) FROM places").fetchone()
         connection.close()
         return int(number)
 
@@ -60,7 +64,13 @@ def is_there(writer: WriterProcess) -> bool:
 
 async def committed(commits: LogCommits, size: int = 1) -> StoreUnavailable | None:
     outcome: asyncio.Future[StoreUnavailable | None] = asyncio.get_running_loop().create_future()
-    commits.add(PROBE, ROW, size, outcome.set_result)
+    commits.add(PLACES, ROW, size, outcome.set_result)
+    return await outcome
+
+
+async def moved(commits: LogCommits) -> StoreUnavailable | None:
+    outcome: asyncio.Future[StoreUnavailable | None] = asyncio.get_running_loop().create_future()
+    commits.move(outcome.set_result)
     return await outcome
 
 
@@ -73,15 +83,16 @@ async def served_again(commits: LogCommits) -> None:
 
 
 async def test_what_is_added_while_it_starts_waits_for_it(commits: LogCommits, writers: Writers) -> None:
-    assert await asyncio.gather(*(committed(commits) for _ in range(5))) == [None] * 5
-    assert writers.probes() == 5
+    assert await asyncio.gather(*(committed(commits) for _ in range(4)), moved(commits)) == [None] * 5
+    assert await moved(commits) is None
+    assert writers.rows() == 4
 
 
 async def test_too_much_is_refused_at_once(commits: LogCommits) -> None:
     assert await committed(commits) is None
     told: list[StoreUnavailable | None] = []
     for _ in range(6):
-        commits.add(PROBE, ROW, 1, told.append)
+        commits.add(PLACES, ROW, 1, told.append)
     assert [str(one) for one in told] == ["5 writes wait already: the disk does not keep up, try again later"]
     assert await committed(commits) is not None
 
@@ -123,7 +134,7 @@ async def test_a_caller_that_fails_disturbs_no_other(commits: LogCommits, caplog
     def fail(_error: StoreUnavailable | None) -> None:
         raise RuntimeError("meant to fail")
 
-    commits.add(PROBE, ROW, 1, fail)
+    commits.add(PLACES, ROW, 1, fail)
     assert await committed(commits) is None
     assert [record.message for record in caplog.records] == ["log_caller_failed"]
 
@@ -136,7 +147,7 @@ async def test_close_commits_what_was_accepted_and_refuses_the_rest(commits: Log
     assert "closed" in str(await committed(commits))
     assert await waiting == [None] * 5
     await closing
-    assert writers.probes() == 5
+    assert writers.rows() == 5
     assert not is_there(writers.started[0])
 
 

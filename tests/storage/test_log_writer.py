@@ -1,6 +1,6 @@
 """The log writer, in the process of the test: batches, failures, the socket that ends in the middle."""
 
-import marshal
+import json
 import os
 import resource
 import shutil
@@ -8,17 +8,20 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from itertools import pairwise
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from storage.log_writer import Batch, LogWriter, message, message_size, serve
+from storage.log_journal import FULL_BYTES, journal_path, recent
+from storage.log_rows import Group, render_batch
+from storage.log_writer import ANSWER_HEAD, Failure, LogWriter, answer_message, batch_message, serve
 from storage.sqlite_connection import SqliteFile
-from storage.sqlite_open import PROBE
 from tests.storage.children import ROOT
 
-INSERT = "INSERT INTO numbers VALUES (?, ?)"
+NUMBERS = Group("INSERT INTO numbers VALUES (?, ?, ?) ON CONFLICT (sequence) DO NOTHING", ("a",))
+UNKNOWN = Group("INSERT INTO unknown VALUES (?, ?, ?)", ("a",))
+SOME_BYTES = 2_000
 
 
 @pytest.fixture
@@ -26,115 +29,153 @@ def path(tmp_path: Path) -> str:
     file = SqliteFile(tmp_path / "x.db", 1)
     file.create()
     connection = file.connect(timeout_s=1)
-    connection.execute("CREATE TABLE numbers (shared TEXT, own INTEGER UNIQUE)")
+    connection.execute("CREATE TABLE numbers (sequence INTEGER PRIMARY KEY, shared TEXT, own TEXT)")
     connection.close()
     return str(file.path)
 
 
-def numbers(path: str) -> list[tuple[str, int]]:
-    connection = sqlite3.connect(path)
-    found = connection.execute("SELECT shared, own FROM numbers ORDER BY own").fetchall()
-    connection.close()
-    return found
+def numbers(path: str) -> list[tuple[int, str]]:
+    """What the tables have."""
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute("SELECT sequence, own FROM numbers ORDER BY sequence").fetchall()
 
 
-def test_a_batch_is_committed_or_none_of_it(path: str) -> None:
+def waiting(path: str) -> int:
+    """How many rows the journal has."""
+    return sum(frame.rows for frame in recent(path))
+
+
+def committed(writer: LogWriter, *own: str, group: Group = NUMBERS, moves: bool = False) -> Failure | None:
+    rows: dict[Group, list[tuple[str | int | None, ...]]] = {group: [(one,) for one in own]}
+    return writer.commit(len(own), render_batch(rows), moves=moves)
+
+
+def test_rows_are_in_the_journal_until_they_are_moved(path: str) -> None:
     writer = LogWriter(path, 1, timeout_s=1)
-    shared = ("a",)
-    assert writer.commit({INSERT: [(shared, (1,)), (shared, (2,))], PROBE: [((), ())]}) is None
-    refused: list[tuple[Batch, str]] = [
-        ({INSERT: [(shared, (3,)), (shared, (2,))]}, "UNIQUE"),
-        ({INSERT: [(shared, (3,))], "INSERT INTO unknown VALUES (?)": [((), (1,))]}, "no such table"),
-        ({INSERT: [(shared, (3,)), (shared, (2**70,))]}, "Overflow"),
-    ]
-    for batch, behind in refused:
-        failure = writer.commit(batch)
-        assert failure is not None
-        assert behind in failure[1]
-        assert path in failure[0]
-    assert writer.commit({INSERT: [(shared, (4,))]}) is None
+    assert not writer.has_work()
+    assert committed(writer, "x", "y") is None
+    assert committed(writer, "z") is None
+    assert (waiting(path), numbers(path)) == (3, [])
+    assert writer.has_work()
+    writer.tidy()
+    assert (waiting(path), numbers(path)) == (0, [(1, "x"), (2, "y"), (3, "z")])
+    assert not writer.has_work()
+    assert committed(writer, "w") is None
+    assert committed(writer, "v", moves=True) is None
+    assert (waiting(path), numbers(path)[3:]) == (1, [(4, "w")])
     writer.close()
-    assert numbers(path) == [("a", 1), ("a", 2), ("a", 4)]
+    assert numbers(path)[3:] == [(4, "w"), (5, "v")]
+    assert os.listdir(Path(path).parent) == ["x.db"]
+
+
+def test_a_full_journal_is_moved(path: str) -> None:
+    writer = LogWriter(path, 1, timeout_s=1)
+    for number in range(3 * FULL_BYTES // SOME_BYTES):
+        assert committed(writer, f"{number:{SOME_BYTES}}") is None
+    assert len(numbers(path)) + waiting(path) == 3 * FULL_BYTES // SOME_BYTES
+    assert waiting(path) <= FULL_BYTES // SOME_BYTES
+    assert os.path.getsize(journal_path(path)) == FULL_BYTES
+    writer.close()
+    assert [int(own) for _, own in numbers(path)] == list(range(3 * FULL_BYTES // SOME_BYTES))
+
+
+def test_a_writer_that_is_killed_leaves_a_journal_that_the_next_one_moves(path: str, tmp_path: Path) -> None:
+    writer = LogWriter(path, 1, timeout_s=1)
+    committed(writer, "x")
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    for name in os.listdir(tmp_path):
+        if name.startswith("x.db"):
+            shutil.copy(tmp_path / name, killed)
+    writer.tidy()
+    # Once more what was moved already, as after a power cut just then.
+    shutil.copy(journal_path(str(killed / "x.db")), tmp_path / "late")
+    writer.close()
+    os.rename(tmp_path / "late", journal_path(path))
+    for left in (path, str(killed / "x.db")):
+        following = LogWriter(left, 1, timeout_s=1)
+        assert committed(following, "y") is None
+        following.close()
+        assert numbers(left) == [(1, "x"), (2, "y")]
+
+
+def test_what_cannot_be_moved_is_kept_and_what_no_longer_fits_is_refused(path: str) -> None:
+    writer = LogWriter(path, 1, timeout_s=0.01)
+    kept = 0
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        while (failure := committed(writer, "x" * SOME_BYTES)) is None:
+            kept += 1
+            writer.tidy()
+        assert "another process keeps it locked" in failure[0]
+        assert failure[1] == "database is locked"
+        assert committed(writer, moves=True) is not None
+    assert waiting(path) == kept > 10
+    assert committed(writer, "y") is None
+    writer.close()
+    assert len(numbers(path)) == kept + 1
+
+
+def test_what_asks_for_a_move_is_not_written_when_that_fails(path: str) -> None:
+    writer = LogWriter(path, 1, timeout_s=1)
+    assert committed(writer, "x", group=UNKNOWN) is None
+    failure = committed(writer, "y", moves=True)
+    assert failure is not None
+    assert "no such table" in failure[1]
+    assert path in failure[0]
+    assert waiting(path) == 1
 
 
 def test_a_file_that_is_gone_is_told_and_recovers(path: str) -> None:
     writer = LogWriter(path, 1, timeout_s=1)
+    assert committed(writer, "x") is None
     os.rename(path, path + ".away")
-    failure = writer.commit({PROBE: [((), ())]})
-    assert failure is not None
-    assert "it is gone" in failure[0]
+    for failure in (committed(writer, "y"), committed(writer, moves=True)):
+        assert failure is not None
+        assert "it is gone" in failure[0]
+    writer.tidy()  # not now: nobody waits for it
     os.rename(path + ".away", path)
-    assert writer.commit({PROBE: [((), ())]}) is None
+    assert committed(writer, "z") is None
     writer.close()
+    assert [own for _, own in numbers(path)] == ["x", "z"]
+
+
+def test_a_journal_that_is_taken_away_loses_nothing(path: str) -> None:
+    writer = LogWriter(path, 1, timeout_s=1)
+    assert committed(writer, "x") is None
+    os.unlink(journal_path(path))
+    assert committed(writer, "y") is None
+    assert (waiting(path), numbers(path)) == (1, [(1, "x")])
+    writer.close()
+    assert numbers(path) == [(1, "x"), (2, "y")]
+
+
+def test_no_room_for_the_journal_is_told_and_recovers(path: str) -> None:
+    writer = LogWriter(path, 1, timeout_s=1)
+    soft, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (FULL_BYTES // 2, most))
+    try:
+        failure = committed(writer, "x")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, most))
+    assert failure is not None
+    assert "the disk is full: free space" in failure[0]
+    assert committed(writer, "y") is None
+    writer.close()
+    assert numbers(path) == [(1, "y")]
 
 
 def test_idle_time_is_used_after_many_rows(path: str) -> None:
     writer = LogWriter(path, 1, timeout_s=1)
-    writer.commit({INSERT: [(("a",), (number,)) for number in range(999)]})
-    assert not writer.is_worth_moving()
-    writer.commit({INSERT: [(("a",), (999,))]})
-    assert writer.is_worth_moving()
+    committed(writer, *map(str, range(999)), moves=True)
+    writer.tidy()
     before = os.path.getsize(path)
-    writer.move()
+    assert not writer.has_work()
+    committed(writer, "999")
+    writer.tidy()
     assert os.path.getsize(path) > before
-    assert not writer.is_worth_moving()
-    os.rename(path, path + ".away")
-    writer.move()  # not now: nobody waits for it
+    assert not writer.has_work()
     writer.close()
-
-
-def test_the_write_ahead_log_grows_ahead_of_what_is_written_and_then_no_more(path: str) -> None:
-    writer = LogWriter(path, 1, timeout_s=1)
-    journal = path + "-wal"
-    lengths = [0]
-    for number in range(60):
-        assert writer.commit({INSERT: [(("a" * 3000,), (number,))]}) is None
-        writer.grow()
-        lengths.append(os.path.getsize(journal))
-    changes = [after for before, after in pairwise(lengths) if after != before]
-    assert len(changes) < 12
-    assert max(after - before for before, after in pairwise(lengths)) < 2 * 2**20
-    # A process that finds the log as it is after a power cut: its zeros are the end of it.
-    cut = Path(path).with_name("cut")
-    cut.mkdir()
-    for name in (path, journal):
-        shutil.copy(name, cut)
-    assert [own for _, own in numbers(str(cut / "x.db"))] == list(range(60))
-    writer.close()
-    assert [own for _, own in numbers(path)] == list(range(60))
-
-
-def test_it_never_grows_while_another_process_may_be_writing(path: str) -> None:
-    writer = LogWriter(path, 1, timeout_s=0.01)
-    assert writer.commit(batch_of(1)) is None
-    length = os.path.getsize(path + "-wal")
-    other = sqlite3.connect(path, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    writer.grow()
-    assert os.path.getsize(path + "-wal") == length
-    other.execute("INSERT INTO numbers VALUES ('b', 2)")
-    other.execute("COMMIT")
-    other.close()
-    writer.grow()
-    assert os.path.getsize(path + "-wal") > 2 * length
-    writer.close()
-    assert numbers(path) == [("a", 1), ("b", 2)]
-
-
-def test_no_room_to_grow_ahead_is_no_fault(path: str) -> None:
-    writer = LogWriter(path, 1, timeout_s=1)
-    writer.grow()
-    assert writer.commit(batch_of(1)) is None
-    soft, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (os.path.getsize(path + "-wal"), most))
-    try:
-        writer.grow()
-        assert writer.commit(batch_of(2)) is not None
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, most))
-    assert writer.commit(batch_of(2)) is None
-    writer.close()
-    assert [own for _, own in numbers(path)] == [1, 2]
 
 
 def served(path: str, sent: bytes) -> bytes:
@@ -153,32 +194,32 @@ def served(path: str, sent: bytes) -> bytes:
     return answers
 
 
-def batch_of(*own: int) -> Batch:
-    return {INSERT: [(("a",), (one,)) for one in own]}
+def batch_of(*own: str) -> bytes:
+    return batch_message(len(own), render_batch({NUMBERS: [(one,) for one in own]}))
 
 
 def test_it_answers_each_batch_and_ends_with_the_other_side(path: str) -> None:
-    assert served(path, message(batch_of(1, 2))) == bytes(8)
-    assert numbers(path) == [("a", 1), ("a", 2)]
+    assert served(path, batch_of("x", "y")) == 2 * answer_message(None)
+    assert numbers(path) == [(1, "x"), (2, "y")]
     assert os.listdir(Path(path).parent) == ["x.db"]
 
 
 @pytest.mark.parametrize("missing", [1, 20])
 def test_a_batch_that_did_not_arrive_whole_is_not_written(path: str, missing: int) -> None:
-    assert served(path, message(batch_of(1, 2))[:-missing]) == bytes(4)
+    assert served(path, batch_of("x", "y")[:-missing]) == answer_message(None)
     assert numbers(path) == []
 
 
 def test_a_large_batch_arrives_whole(path: str) -> None:
-    assert served(path, message({INSERT: [(("é" * 500_000,), (1,)), (("b",), (2,))]})) == bytes(8)
-    assert [own for _, own in numbers(path)] == [1, 2]
+    assert served(path, batch_of("é" * 500_000, "b")) == 2 * answer_message(None)
+    assert [len(own) for _, own in numbers(path)] == [500_000, 1]
 
 
 def test_a_failure_is_answered_with_its_reason(path: str) -> None:
     os.unlink(path)
-    answer = served(path, message(batch_of(1)))[4:]
-    assert message_size(answer) == len(answer)
-    reason, _ = marshal.loads(answer[4:])
+    answer = served(path, batch_of("x"))[len(answer_message(None)) :]
+    assert ANSWER_HEAD.unpack_from(answer) == (len(answer) - ANSWER_HEAD.size,)
+    reason, _ = json.loads(answer[ANSWER_HEAD.size :])
     assert "it is gone" in reason
 
 

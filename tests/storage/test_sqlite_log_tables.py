@@ -88,7 +88,7 @@ def test_deleting_uses_the_index_on_time(connection: sqlite3.Connection) -> None
 
 
 def test_tables_are_extended_once(connection: sqlite3.Connection) -> None:
-    connection.execute(insert_sql(CALLS), ("t", "a", "{}", "x", "p", "q", None, 1))
+    connection.execute(insert_sql(CALLS), (1, "t", "a", "{}", "x", "p", "q", None, 1))
     version = connection.execute("PRAGMA schema_version").fetchone()
     extend_tables(connection, [CALLS, LogKind("calls", ("note",))])
     assert connection.execute("PRAGMA schema_version").fetchone() == version

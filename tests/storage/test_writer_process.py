@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 
 from storage.errors import StoreUnavailable
-from storage.log_writer import message
+from storage.log_rows import Group, render_batch
+from storage.log_writer import batch_message
 from storage.sqlite_connection import SqliteFile
-from storage.sqlite_open import PROBE
 from storage.writer_process import WriterProcess
+
+NOTHING = batch_message(0, b"", moves=True)
+"""What proves that the file can be written."""
 
 
 class Heard:
@@ -46,23 +49,23 @@ async def writer(file: SqliteFile, heard: Heard) -> AsyncIterator[WriterProcess]
 
 
 async def test_it_answers_what_it_is_sent(writer: WriterProcess, file: SqliteFile, heard: Heard) -> None:
-    writer.send(message({PROBE: [((), ())]}))
+    writer.send(NOTHING)
     assert await heard.answers.get() is None
     file.path.unlink()
-    writer.send(message({PROBE: [((), ())]}))
+    writer.send(NOTHING)
     error = await heard.answers.get()
     assert "it is gone" in str(error)
 
 
 async def test_more_than_the_socket_holds_arrives(writer: WriterProcess, heard: Heard) -> None:
-    writer.send(message({f"{PROBE} -- {'x' * 3_000_000}": [((), ())]}))
+    writer.send(batch_message(1, render_batch({Group("INSERT", ("x" * 3_000_000,)): [()]})))
     assert await heard.answers.get() is None
 
 
 async def test_it_finishes_when_hung_up_and_leaves_no_second_file(
     writer: WriterProcess, file: SqliteFile, heard: Heard
 ) -> None:
-    writer.send(message({PROBE: [((), ())]}))
+    writer.send(NOTHING)
     writer.hang_up()
     await heard.ended.wait()
     await asyncio.to_thread(writer.wait)
@@ -73,7 +76,7 @@ async def test_it_finishes_when_hung_up_and_leaves_no_second_file(
 
 async def test_the_end_of_it_is_heard(writer: WriterProcess, heard: Heard) -> None:
     os.kill(writer.pid, signal.SIGKILL)
-    writer.send(message({PROBE: [((), ())]}))
+    writer.send(NOTHING)
     await heard.ended.wait()
     assert heard.answers.empty()
 
@@ -83,12 +86,12 @@ async def test_what_ends_the_program_does_not_end_it_before(
     writer: WriterProcess, heard: Heard, number: signal.Signals
 ) -> None:
     os.kill(writer.pid, number)
-    writer.send(message({PROBE: [((), ())]}))
+    writer.send(NOTHING)
     assert await heard.answers.get() is None
 
 
 async def test_it_stays_small(writer: WriterProcess, heard: Heard) -> None:
-    writer.send(message({PROBE: [((), ())]}))
+    writer.send(NOTHING)
     await heard.answers.get()
     assert private_kib(writer.pid) < 8_000
 
