@@ -38,6 +38,10 @@ class Hole:
 class FamiliarSection:
     """The header section of a request, in pieces with a hole between each two, and what was made of it."""
 
+    line: bytes
+    """The request line it came with, which says `method` and `target`."""
+    method: str
+    target: bytes
     pieces: tuple[bytes, ...]
     holes: tuple[Hole, ...]
     fields: list[Field]
@@ -73,7 +77,8 @@ def remember_section(data: bytes, noted: list[tuple[Fate, bytes]], framing: Fram
     """What to remember of a request that is nothing but the head `data`; None when it is not worth it."""
     line_end = data.find(_LINE_END)
     plain = framing.upgrade is None and not framing.expects_continue and not framing.is_chunked
-    if not plain or len(data) > MAX_BYTES or not _REQUEST_LINE.fullmatch(data, 0, line_end):
+    begin = _REQUEST_LINE.fullmatch(data, 0, line_end)
+    if not plain or len(data) > MAX_BYTES or begin is None:
         return None
     rest, fields = data[line_end:], framing.fields
     pieces, rendered, holes, done = [], [], [], 0
@@ -91,12 +96,21 @@ def remember_section(data: bytes, noted: list[tuple[Fate, bytes]], framing: Fram
         done = number + 1
         holes.append(Hole(noted[at][0], number, at, value))
     rendered = [one if i == 0 else _LINE_END + one for i, one in enumerate([*rendered, lines(fields[done:])])]
-    return FamiliarSection((*pieces, rest), tuple(holes), fields, noted, tuple(rendered), framing.host)
+    method = begin[1].decode("ascii")
+    return FamiliarSection(
+        begin[0], method, begin[2], (*pieces, rest), tuple(holes), fields, noted, tuple(rendered), framing.host
+    )
 
 
 def read_familiar(data: bytes, known: FamiliarSection) -> FamiliarRequest | None:
     """The request that is nothing but the head `data`, when its header section is the known one; else None."""
-    position = line_end = data.find(_LINE_END)
+    method, target, position = known.method, known.target, len(known.line)
+    if not data.startswith(known.line) or not data.startswith(_LINE_END, position):
+        position = data.find(_LINE_END)
+        line = _REQUEST_LINE.fullmatch(data, 0, position)
+        if line is None:
+            return None
+        method, target = line[1].decode("ascii"), line[2]
     pieces, holes, rendered = known.pieces, known.holes, known.lines
     fields, noted, goes_on = known.fields, known.noted, rendered[0]
     if holes:
@@ -105,8 +119,10 @@ def read_familiar(data: bytes, known: FamiliarSection) -> FamiliarRequest | None
         if not data.startswith(pieces[number], position):
             return None
         position += len(pieces[number])
-        end = data.find(_LINE_END, position)
         value = hole.value
+        end = position + len(value)
+        if not data.startswith(_LINE_END, end):
+            end = data.find(_LINE_END, position)
         if end - position != len(value) or not data.startswith(value, position):
             value = data[position:end]
             if not _is_plain(value):
@@ -117,11 +133,8 @@ def read_familiar(data: bytes, known: FamiliarSection) -> FamiliarRequest | None
         goes_on = goes_on + value + rendered[number + 1]
     if len(data) - position != len(pieces[-1]) or not data.endswith(pieces[-1]):
         return None
-    line = _REQUEST_LINE.fullmatch(data, 0, line_end)
-    if line is None:
-        return None
-    framing = Framing(line[2], fields, False, False, None, known.host, goes_on)
-    return FamiliarRequest(line[1].decode("ascii"), framing, noted)
+    framing = Framing(target, fields, False, False, None, known.host, goes_on)
+    return FamiliarRequest(method, framing, noted)
 
 
 def _is_plain(value: bytes) -> bool:
