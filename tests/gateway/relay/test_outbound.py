@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from gateway.relay.outbound import MAX_HEADERS
+from gateway.relay.answer import MAX_HEADERS
 from gateway.relay.settings import RelayTimeouts
 from tests.gateway.echo import EchoService, answering
 from tests.gateway.relay.alone import GET, PATIENT, POST, relay_alone
