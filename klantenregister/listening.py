@@ -20,7 +20,7 @@ from config.settings import LimitsSettings, TimeoutSettings
 from gateway.errors import ErrorDomain
 from gateway.http.listener import Listener, ProtocolFactory, Route, TlsListener, bound_sockets, listen_plain
 from gateway.http.protocol import FscProtocol, ProblemProtocol
-from gateway.relay.inbound import Site
+from gateway.relay.site import Site
 from klantenregister.claiming import claimed
 from klantenregister.errors import AddressInUse, Failed
 

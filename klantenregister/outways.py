@@ -9,8 +9,8 @@ from certs.identity import PeerId
 from config.addresses import TcpAddress
 from config.settings import Settings
 from gateway.http.listener import Listener
-from gateway.relay.inbound import Site
 from gateway.relay.settings import RelaySettings
+from gateway.relay.site import Site
 from klantenregister.errors import Failed
 from klantenregister.hosting import HostedPeer
 from klantenregister.listening import Listeners

@@ -23,9 +23,10 @@ from gateway.inway.admission import MAX_AUTHORIZATION_LENGTH, admit, transaction
 from gateway.inway.known_tokens import KnownToken, KnownTokens, Passage, validity
 from gateway.relay.exchange import Exchange
 from gateway.relay.fields import AUTHORIZATION, TRANSACTION_ID, Fates, as_text, fate_at_inway
-from gateway.relay.inbound import Handler, Inbound, Site, new_site
+from gateway.relay.inbound import Handler, Inbound
 from gateway.relay.origin import Origin
 from gateway.relay.settings import RelaySettings
+from gateway.relay.site import Site, new_site
 from gateway.relay.upstream import RequestHead, Upstream, UpstreamFailed
 from gateway.state.contracts import ContractRecord
 from gateway.state.local_peer import LocalPeer

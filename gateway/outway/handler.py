@@ -31,9 +31,9 @@ from gateway.outway.selection import SelectedGrant, Selector
 from gateway.outway.tokens import TokenSource
 from gateway.relay.exchange import Exchange
 from gateway.relay.fields import GIVEN_TRANSACTION_ID, GRANT_HASH, SERVICE, Fate, Fates, Field, fate_at_outway
-from gateway.relay.inbound import Site, new_site
 from gateway.relay.origin import OriginAddress, Origins, parse_origin
 from gateway.relay.settings import RelaySettings
+from gateway.relay.site import Site, new_site
 from gateway.relay.upstream import UpstreamFailed
 from gateway.state.access_tokens import OutwayToken
 from gateway.state.local_peer import LocalPeer

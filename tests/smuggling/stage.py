@@ -23,9 +23,9 @@ from gateway.http.listener import listen_plain
 from gateway.http.resolver import LocalhostResolver
 from gateway.relay.exchange import Exchange
 from gateway.relay.fields import Fates, fate_at_outway
-from gateway.relay.inbound import new_site
 from gateway.relay.origin import Origins, parse_origin
 from gateway.relay.settings import RelayLimits, RelaySettings, RelayTimeouts
+from gateway.relay.site import new_site
 from gateway.relay.ticker import Ticker
 from gateway.relay.upstream import UpstreamFailed
 from tests.background import Background, background

@@ -11,9 +11,9 @@ from gateway.http.listener import listen_plain
 from gateway.http.resolver import LocalhostResolver
 from gateway.relay.exchange import Exchange
 from gateway.relay.fields import Fates, fate_at_inway
-from gateway.relay.inbound import Site, new_site
 from gateway.relay.origin import Origin, OriginAddress, Origins, parse_origin
 from gateway.relay.settings import RelayLimits, RelaySettings, RelayTimeouts
+from gateway.relay.site import Site, new_site
 from gateway.relay.ticker import Ticker
 from tests.gateway.wire import Wire, connection
 
