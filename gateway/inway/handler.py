@@ -21,6 +21,7 @@ from gateway.fsc.names import ServiceName, TransactionId
 from gateway.fsc.token import Authorization
 from gateway.inway.admission import MAX_AUTHORIZATION_LENGTH, admit, transaction_id_of
 from gateway.inway.known_tokens import KnownToken, KnownTokens, Passage, validity
+from gateway.relay.answering import answer_from
 from gateway.relay.exchange import Exchange
 from gateway.relay.fields import AUTHORIZATION, TRANSACTION_ID, Fates, as_text, fate_at_inway
 from gateway.relay.inbound import Handler, Inbound
@@ -175,7 +176,7 @@ async def _serve(
     head = RequestHead(exchange.method, framing.target.decode("ascii"), headers)
     body = exchange.body() if exchange.has_body else None
     try:
-        await exchange.answer_from(upstream.send(head, body, token.authorization))
+        await answer_from(exchange, upstream.send(head, body, token.authorization))
     except UpstreamFailed as error:
         failed(error)
 

@@ -1,21 +1,21 @@
 """One request on its way through, and the answer to it.
 
 The connection that it came by (`Inbound`) makes it and hands it to the handler of its component, which calls exactly
-one of `refuse`, `relay`, `answer_from` or `run`, at once or later. Bodies pass as they come; of a request what is small
+one of `refuse`, `relay` or `run`, at once or later. Bodies pass as they come; of a request what is small
 is kept until the answer begins, so that it can be sent once more when a connection turned out to be dead.
 """
 
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import TYPE_CHECKING, Final
 
 from gateway.errors import FscError, InternalError
 from gateway.http.errors import SERVER_NAME, as_fsc_error
 from gateway.relay.fields import Fate, Field, as_trailers, lines
 from gateway.relay.request import Framing
-from gateway.relay.upstream import Response, UpstreamFailed
+from gateway.relay.upstream import UpstreamFailed
 
 if TYPE_CHECKING:
     from gateway.relay.inbound import Inbound
@@ -33,7 +33,6 @@ MAX_KEPT_BYTES: Final = 65_536
 """Larger bodies are not kept to be sent again."""
 _REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
-_BODILESS: Final = frozenset({204, 304})
 
 
 class Exchange:
@@ -193,15 +192,6 @@ class Exchange:
     def run(self, work: Coroutine[None, None, None]) -> None:
         """Let `work` handle the exchange; it is cancelled when the client goes, and what it raises is refused."""
         self._task = self.inbound.site.loop.create_task(self._run(work))
-
-    async def answer_from(self, sending: Awaitable[Response]) -> None:
-        """Answer with what comes of `sending`, as it comes. Raises: UpstreamFailed before the answer has begun."""
-        response = await sending
-        try:
-            await self._answer(response)
-        finally:
-            await response.close()
-        self.finish()
 
     def can_repeat(self) -> bool:
         """Whether what was sent of the body is small and still here: it can be sent again, and the rest after it."""
@@ -394,29 +384,3 @@ class Exchange:
             self.refuse(error)
         if not self.is_over and self.outbound is None and self._origin is None:
             self.refuse(InternalError("something went wrong on this side; it is in our log"))
-
-    async def _answer(self, response: Response) -> None:
-        names = {name.lower() for name, _ in response.headers}
-        fields = lines(
-            (name.encode(), value.encode("utf-8", "surrogateescape"))
-            for name, value in response.headers
-            if name.lower().encode() != self.answer_replaces
-        )
-        has_body = self.method != "HEAD" and response.status not in _BODILESS
-        chunked = has_body and "content-length" not in names and self.version == "1.1"
-        if chunked:
-            fields += b"Transfer-Encoding: chunked\r\n"
-        elif has_body and "content-length" not in names:
-            self.keep_alive = False
-        head = self.begin_answer(response.status, response.reason, fields)
-        first = True
-        async for piece in response.body:
-            if piece and has_body:
-                data = b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece
-                self.inbound.send(head + data if first else data)
-                first = False
-                await self.inbound.drained()
-        if first:
-            self.inbound.send(head + b"0\r\n\r\n" if chunked else head)
-        elif chunked:
-            self.inbound.send(b"0\r\n\r\n")

@@ -1,11 +1,9 @@
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
 from gateway.relay.exchange import Exchange
 from gateway.relay.settings import RelayTimeouts
-from gateway.relay.upstream import Response
 from tests.gateway.echo import EchoService
 from tests.gateway.relay.alone import POST, in_process, relay_alone, until
 from tests.gateway.wire import listening
@@ -58,23 +56,3 @@ async def test_what_was_refused_meanwhile_is_not_sent_on() -> None:
         alone.pass_on(held[0])  # the log has written it only now
         await asyncio.sleep(0.1)
     assert service.connections == 0
-
-
-async def test_an_answer_of_this_process_is_sent_as_it_comes() -> None:
-    closed: list[bool] = []
-
-    async def pieces() -> AsyncIterator[bytes]:
-        yield b"one"
-        yield b"two"
-
-    async def close() -> None:
-        closed.append(True)
-
-    async def send() -> Response:
-        return Response(200, "OK", (("X", "y"),), pieces(), close)
-
-    async with relay_alone(1) as alone, alone.client() as wire:
-        alone.handle = in_process(lambda exchange: exchange.answer_from(send()))
-        answer = await wire.ask(POST + b"\r\n")
-        assert (answer.status, answer.body, answer.head.get("X")) == (200, b"onetwo", "y")
-    assert closed == [True]

@@ -4,7 +4,7 @@ import pytest
 
 from gateway.relay.settings import RelayLimits, RelayTimeouts
 from tests.gateway.echo import EchoService, answering
-from tests.gateway.relay.alone import GET, POST, relay_alone, until
+from tests.gateway.relay.alone import GET, POST, relay_alone
 from tests.gateway.wire import Message, Wire, listening
 
 SHORT = RelayTimeouts(connect_s=5, read_s=0.5, header_s=0.5, idle_s=0.5)
@@ -67,21 +67,6 @@ async def test_who_asks_and_asks_and_never_reads_is_not_read_on() -> None:
         await sending
 
 
-async def test_a_long_body_is_not_taken_for_a_long_head_of_the_next_request() -> None:
-    limits = RelayLimits(request_line_bytes=1000, header_bytes=1000)
-    async with (
-        listening(EchoService().serve) as port,
-        relay_alone(port, limits=limits) as alone,
-        alone.client() as wire,
-    ):
-        await wire.send(POST + b"Content-Length: 9000\r\n\r\n" + b"x" * 9000 + GET[:10])
-        assert (await wire.message()).status == 200
-        await wire.send(GET[10:])
-        assert (await wire.message()).status == 200
-        await wire.send(b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 3000)
-        assert (await wire.message()).status == 431
-
-
 async def test_a_familiar_header_does_not_excuse_a_long_request_line() -> None:
     limits = RelayLimits(request_line_bytes=1000)
     async with (
@@ -92,16 +77,6 @@ async def test_a_familiar_header_does_not_excuse_a_long_request_line() -> None:
         for _ in range(3):
             assert (await wire.ask(GET)).status == 200
         assert (await wire.ask(GET.replace(b"/ ", b"/" + b"a" * 2000 + b" "))).status == 431
-
-
-async def test_very_many_upgrades_that_are_not_granted_are_no_fault() -> None:
-    service = EchoService()
-    ask = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
-    async with listening(service.serve) as port, relay_alone(port) as alone, alone.client() as wire:
-        await wire.send(ask * 1500)
-        for _ in range(1500):
-            assert (await wire.message()).status == 200
-    assert all("upgrade" not in one.head.names() for one in service.received)
 
 
 async def switching(request: Message, wire: Wire) -> None:
@@ -140,24 +115,3 @@ async def test_after_a_refused_upgrade_what_came_meanwhile_is_the_next_request()
         for _ in range(3):
             assert (await wire.message()).status == 200
     assert [one.head.target for one in service.received] == ["/ws", "/one", "/two"]
-
-
-async def test_a_site_that_drains_ends_what_is_under_way_and_tells_so() -> None:
-    gate = asyncio.Event()
-
-    async def behave(request: Message, wire: Wire) -> None:
-        await gate.wait()
-        await answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")(request, wire)
-
-    service = EchoService()
-    service.behaviour = behave
-    async with listening(service.serve) as port, relay_alone(port) as alone, alone.client() as wire:
-        await wire.send(GET)
-        await until(lambda: bool(service.received))
-        draining = asyncio.get_running_loop().create_task(alone.site.drain(10))
-        await asyncio.sleep(0.05)
-        gate.set()
-        answer = await wire.message()
-        assert (answer.status, answer.head.get("Connection")) == (200, "close")
-        await draining
-        assert not alone.site.open

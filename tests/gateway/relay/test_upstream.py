@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway.errors import ServiceUnreachable
+from gateway.relay.answering import answer_from
 from gateway.relay.exchange import Exchange
 from gateway.relay.upstream import Response, UpstreamFailed
 from tests.gateway.relay.alone import GET, in_process, relay_alone
@@ -24,7 +25,7 @@ async def test_an_answer_that_breaks_off_is_not_taken_for_whole_and_is_closed() 
         return Response(200, "OK", (), pieces(), close)
 
     async with relay_alone(1) as alone, alone.client() as wire:
-        alone.handle = in_process(lambda exchange: exchange.answer_from(send()))
+        alone.handle = in_process(lambda exchange: answer_from(exchange, send()))
         await wire.send(GET)
         await wire.head()
         assert await wire.chunk() == b"half"
@@ -39,7 +40,7 @@ async def test_one_that_fails_before_it_answers_can_be_told() -> None:
 
     async def work(exchange: Exchange) -> None:
         try:
-            await exchange.answer_from(send())
+            await answer_from(exchange, send())
         except UpstreamFailed as error:
             exchange.refuse(ServiceUnreachable(str(error)))
 
