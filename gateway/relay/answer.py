@@ -12,7 +12,7 @@ from typing import Final
 
 import httptools
 
-from gateway.relay.exchange import Exchange
+from gateway.relay.exchange import Exchange, answer_start
 from gateway.relay.familiar import FamiliarAnswer
 from gateway.relay.fields import (
     CONNECTION,
@@ -185,7 +185,7 @@ class AnswerReader:
             return None
         fields = self._fields
         names = frozenset(name.lower() for name, _ in fields)
-        return FamiliarAnswer(self._status, self._reason.decode("latin-1"), fields, lines(fields), names, length)
+        return FamiliarAnswer(self._status, fields, self._start(fields), names, length)
 
     # -- the parser's calls
 
@@ -268,6 +268,9 @@ class AnswerReader:
 
     # -- within
 
+    def _start(self, fields: list[Field]) -> bytes:
+        return answer_start(self._status, self._reason.decode("latin-1"), lines(fields))
+
     def _measure(self, data: bytes) -> None:
         """Keep count of what came, so that it is known whether anything follows the end of the answer."""
         self._received += len(data)
@@ -314,7 +317,7 @@ class AnswerReader:
             else:
                 self._is_chunking = False
                 exchange.keep_alive = False
-        self._out.append(exchange.begin_answer(status, self._reason.decode("latin-1"), lines(fields) + framing))
+        self._out.append(exchange.begin_answer(status, self._start(fields) + framing))
         if is_bodiless:
             self._is_answered = True
             if exchange.method == "HEAD":

@@ -6,7 +6,7 @@ Standard: RFC 9112 section 6 (message body).
 from collections.abc import Awaitable
 from typing import Final
 
-from gateway.relay.exchange import Exchange
+from gateway.relay.exchange import Exchange, answer_start
 from gateway.relay.fields import lines
 from gateway.relay.upstream import Response
 
@@ -37,7 +37,7 @@ async def _answer(exchange: Exchange, response: Response) -> None:
     elif has_body and "content-length" not in names:
         exchange.keep_alive = False
     inbound = exchange.inbound
-    head = exchange.begin_answer(response.status, response.reason, fields)
+    head = exchange.begin_answer(response.status, answer_start(response.status, response.reason, fields))
     first = True
     async for piece in response.body:
         if piece and has_body:

@@ -35,6 +35,11 @@ _REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELET
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
+def answer_start(status: int, reason: str, fields: bytes) -> bytes:
+    """Status line and header lines of an answer."""
+    return b"HTTP/1.1 %d %b\r\n%b" % (status, reason.encode("latin-1"), fields)
+
+
 class Exchange:
     """A request without its body, what has come of the body, and where the answer stands."""
 
@@ -151,7 +156,8 @@ class Exchange:
             (b"Content-Type", b"application/json; charset=utf-8"),
         ]
         self.keep_alive = self.keep_alive and self.is_complete
-        head = self._answer_head(refused.status, "", lines(fields) + b"Content-Length: %d\r\n" % len(body))
+        fields.append((b"Content-Length", b"%d" % len(body)))
+        head = self._answer_head(refused.status, answer_start(refused.status, "", lines(fields)))
         self.inbound.send(head if self.method == "HEAD" else head + body)
         self.finish()
 
@@ -255,13 +261,16 @@ class Exchange:
             self._is_continue_due = False
             self.inbound.send(_CONTINUE)
 
-    def begin_answer(self, status: int, reason: str, fields: bytes) -> bytes:
-        """The head of the answer, which the caller sends; `fields` frame its body. The kept body is let go."""
+    def begin_answer(self, status: int, start: bytes) -> bytes:
+        """The head of the answer, which the caller sends: `start` and what is ours. The kept body is let go.
+
+        `start` is what `answer_start` makes of fields that frame the body.
+        """
         self._kept_parts = None
         self._judge = None
         if not self.is_complete:
             self.keep_alive = False
-        return self._answer_head(status, reason, fields)
+        return self._answer_head(status, start)
 
     def take_answer(self, status: int, fields: list[Field]) -> bool:
         """Whether the answer with this head does not go on: somebody else judged it, and knows what to do."""
@@ -325,16 +334,16 @@ class Exchange:
 
     # -- within
 
-    def _answer_head(self, status: int, reason: str, fields: bytes) -> bytes:
+    def _answer_head(self, status: int, start: bytes) -> bytes:
         self.is_answering = True
         self.inbound.site.counters.answers[status // 100] += 1
         keeps = self.keep_alive and not self.inbound.site.is_draining
         self.keep_alive = keeps
         if not keeps:
-            fields += b"Connection: close\r\n"
+            start += b"Connection: close\r\n"
         elif self.version == "1.0":
-            fields += b"Connection: keep-alive\r\n"
-        return b"HTTP/1.1 %d %b\r\n%b%b\r\n" % (status, reason.encode("latin-1"), fields, self.answer_fields)
+            start += b"Connection: keep-alive\r\n"
+        return start + self.answer_fields + b"\r\n"
 
     def _take_body(self) -> bytes:
         """What waits of the body, framed for the upstream; kept as long as it is small."""

@@ -65,9 +65,9 @@ class FamiliarAnswer:
     """The head of an answer that is followed by `length` bytes of body, after which the connection stays open."""
 
     status: int
-    reason: str
     fields: list[Field]
-    lines: bytes
+    start: bytes
+    """Of what goes on."""
     names: frozenset[bytes]
     """In lower case."""
     length: int

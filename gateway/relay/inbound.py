@@ -225,7 +225,8 @@ class Inbound(asyncio.Protocol):
             held, self._read_held = b"".join(self._read_held), []
             self.site.loop.call_soon(self.data_received, held)
         if not self._is_starting:
-            self._start_next()
+            if self._queue:
+                self._start_next()
             self.steer()
 
     def steer(self) -> None:

@@ -210,9 +210,7 @@ class Outbound(asyncio.Protocol):
             self._exchange = None
             self.transport.abort()
             return True
-        exchange.inbound.transport.write(
-            exchange.begin_answer(known.status, known.reason, known.lines) + data[body_at:]
-        )
+        exchange.inbound.transport.write(exchange.begin_answer(known.status, known.start) + data[body_at:])
         self._finish(exchange, is_reusable=True)
         return True
 
