@@ -125,13 +125,16 @@ def let_in(federation: Federation) -> None:
 
 
 @contextlib.contextmanager
-def connected(federation: Federation) -> Iterator[tuple[http.client.HTTPConnection, ssl.SSLSocket]]:
-    """A connection of the consumer to the provider's Manager that stays open."""
+def connected(
+    federation: Federation, context: ssl.SSLContext | None = None, session: ssl.SSLSession | None = None
+) -> Iterator[tuple[http.client.HTTPConnection, ssl.SSLSocket]]:
+    """A connection of the consumer to the provider's Manager that stays open, perhaps one that resumes a session."""
     pki, provider = federation.directory / "pki", federation.provider
-    context = ssl.create_default_context(cafile=str(pki / "root.pem"))
-    context.load_cert_chain(pki / f"{CONSUMER.slug}.pem", pki / f"{CONSUMER.slug}.key")
+    if context is None:
+        context = ssl.create_default_context(cafile=str(pki / "root.pem"))
+        context.load_cert_chain(pki / f"{CONSUMER.slug}.pem", pki / f"{CONSUMER.slug}.key")
     plain = socket.create_connection(("127.0.0.1", provider.ports["manager"]), timeout=20)
-    with context.wrap_socket(plain, server_hostname=provider.member.manager_host) as tls:
+    with context.wrap_socket(plain, server_hostname=provider.member.manager_host, session=session) as tls:
         connection = http.client.HTTPConnection(provider.member.manager_host)
         connection.sock = tls
         yield connection, tls
@@ -294,3 +297,27 @@ def test_a_rejection_after_both_accepted_ends_the_tokens_too(own_federation: Fed
 
     refusal = through_inway(own_federation, token)
     assert (refusal.status, refusal.code) == (401, "ERROR_CODE_ACCESS_TOKEN_INVALID")
+
+
+def test_a_session_from_before_the_revocation_is_not_resumed_after_it(
+    own_federation: Federation, provider: Program, issuer: Issuer
+) -> None:
+    issuer.data = issuer.edition()
+    provider.start()
+    let_in(own_federation)
+    with connected(own_federation) as (connection, tls):
+        assert ask(connection, "GET", "/v1/peer") == 200
+        context, session = tls.context, tls.session
+    with connected(own_federation, context, session) as (connection, tls):
+        assert ask(connection, "GET", "/v1/peer") == 200
+        assert tls.session_reused
+        session = tls.session
+
+    issuer.data = issuer.edition(serial_number(own_federation))
+    refused(own_federation)
+
+    with (
+        pytest.raises((OSError, http.client.HTTPException)),
+        connected(own_federation, context, session) as (connection, _),
+    ):
+        ask(connection, "GET", "/v1/peer")

@@ -6,6 +6,7 @@ one of the workers being left out cannot be chance.
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -277,3 +278,25 @@ def test_a_second_installation_cannot_share_the_addresses_of_the_first(pair: Fed
     assert "in use" in done.stderr
     assert http_get(pair.provider.ports["metrics"], "/health/ready")[0] == 200
     assert SERVICE in pair.provider.config.read_text()
+
+
+def counted(program: Program, name: str) -> int:
+    """A figure of the Inway, of all workers together."""
+    status, text = http_get(program.ports["metrics"], "/metrics")
+    assert status == 200
+    [value] = re.findall(rf'^klantenregister_{name}{{component="inway"[^}}]*}} ([0-9.e+]+)$', text, re.MULTILINE)
+    return int(float(value))
+
+
+def test_the_figures_are_those_of_all_workers_together(pair: Federation) -> None:
+    pair.start()
+    token = token_of(pair, pair.connection())
+    provider = pair.provider
+    before = counted(provider, "connections_total")
+    assert inway_statuses(pair, token) == [200] * CONNECTIONS
+
+    def all_counted() -> bool | None:
+        # Whichever worker is asked, and it is not always the same one.
+        return all(counted(provider, "connections_total") == before + CONNECTIONS for _ in range(10)) or None
+
+    eventually("every worker to tell the same", all_counted)

@@ -228,3 +228,16 @@ def test_nobody_to_hear_it_ends_it(path: str) -> None:
     os.close(reading)
     serve(LogWriter(path, 1, timeout_s=1), writing)
     os.close(writing)
+
+
+def test_nothing_beside_the_file_grows_under_a_long_load(path: str) -> None:
+    writer = LogWriter(path, 1, timeout_s=1)
+    wal = []
+    for _ in range(120):
+        assert committed(writer, *["x" * 1000] * 500) is None
+        wal.append(os.path.getsize(path + "-wal") if os.path.exists(path + "-wal") else 0)
+    assert os.path.getsize(path) > 20 * 2**20
+    assert max(wal) < 40 * 2**20
+    assert os.path.getsize(journal_path(path)) < 2**20
+    writer.close()
+    assert len(numbers(path)) == 60_000

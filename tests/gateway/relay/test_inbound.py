@@ -115,3 +115,15 @@ async def test_after_a_refused_upgrade_what_came_meanwhile_is_the_next_request()
         for _ in range(3):
             assert (await wire.message()).status == 200
     assert [one.head.target for one in service.received] == ["/ws", "/one", "/two"]
+
+
+async def test_a_client_that_does_not_read_its_answer_is_cut() -> None:
+    service = EchoService()
+    service.behaviour = answering(b"HTTP/1.1 200 OK\r\nContent-Length: 30000000\r\n\r\n" + b"x" * 30_000_000)
+    async with listening(service.serve) as port, relay_alone(port, SHORT) as alone, alone.client() as wire:
+        await wire.send(GET)
+        assert (await wire.head()).status == 200
+        async with asyncio.timeout(10):
+            while alone.site.open:  # noqa: ASYNC110 (nobody tells)
+                await asyncio.sleep(0.01)
+        assert alone.site.counters.cut == 1
