@@ -36,6 +36,8 @@ class EntryPairs:
     problems: tuple[str, ...] = ()
     goes_on: bool = False
     """Whether the tenant is served all the same, with what it was served with before."""
+    warnings: tuple[str, ...] = ()
+    """What the operator should know, though it is served with this."""
 
 
 def entry_of(tenant: TenantSettings, files: CertificateSettings) -> Entry:
@@ -55,7 +57,8 @@ def read_entry(
     """Read the files of an entry and decide what it comes to: what is served stays when they hold nothing better.
 
     `trust` None: the chain is not looked at. An expired certificate without another in its place is kept, because what
-    it signed may be alive. One that begins later has what is served beside it until then.
+    it signed may be alive. One that begins later has what is served beside it until then. One that was revoked is
+    served where there is no other: its Peers refuse it, which is no reason to keep other tenants from being served.
     """
     # What is served counts for as long as the configuration means the same tenant by it.
     present = tuple(
@@ -66,6 +69,9 @@ def read_entry(
     except CustodyError as error:
         return EntryPairs(present, (str(error),), goes_on=bool(present))
     problems = tuple(_problems(tenant, pair, rule, trust, now))
+    if problems and not present and trust is not None and _is_revoked(pair, trust, max(now, pair.not_before)):
+        problems, warnings = tuple(_identity_problems(tenant, pair, rule)), problems[-1:]
+        return EntryPairs((pair,), problems, warnings=warnings)
     if pair in present:
         return EntryPairs(present if pair.not_before > now else (pair,), problems, goes_on=True)
     if present and pair.not_after < now:
@@ -108,11 +114,21 @@ def _covers(held: PeerCertificate, host: str) -> bool:
     return host in held.dns_names or wildcard in held.dns_names
 
 
+def _is_revoked(pair: KeyPair, trust: TrustStore, now: int) -> bool:
+    try:
+        trust.verify_chain(pair.certificate, pair.chain[1:], now=now)
+    except CertificateRevoked:
+        return True
+    except CertificateRefused:
+        pass
+    return False
+
+
 def _chain_problems(pair: KeyPair, trust: TrustStore, now: int) -> Iterator[str]:
     try:
         trust.verify_chain(pair.certificate, pair.chain[1:], now=now)
     except CertificateRevoked as error:
-        yield f"{error}: have a new one issued"
+        yield f"{error}: have a new one issued; until then other Peers refuse it"
     except RevocationUnknown as error:
         yield f"{error}: add the issuer's current CRL to group.revocation.crl"
     except CertificateRefused as error:

@@ -201,6 +201,8 @@ def _check_tenant(
         for problem in entry.problems:
             say = report.refuse if entry.goes_on else report.error
             say(location, problem)
+        for warning in entry.warnings:
+            report.warn(location, warning)
         pairs.extend(entry.pairs)
         _remark(location, entry.pairs, report)
     if pairs:

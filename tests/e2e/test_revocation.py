@@ -22,7 +22,7 @@ from certs.issuing import make_crl
 from clock import SystemClock
 from gateway.fsc.signature import SignaturePayload, SignatureType, sign_contract
 from tests.e2e.calls import Answer, as_peer, key_pair
-from tests.e2e.federation import CONSUMER, DIRECTORY, SERVICE, Federation, Program, eventually, http_get
+from tests.e2e.federation import CONSUMER, DIRECTORY, PROVIDER, SERVICE, Federation, Program, eventually, http_get
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
@@ -321,3 +321,15 @@ def test_a_session_from_before_the_revocation_is_not_resumed_after_it(
         connected(own_federation, context, session) as (connection, _),
     ):
         ask(connection, "GET", "/v1/peer")
+
+
+def test_an_own_certificate_that_was_revoked_keeps_the_installation_from_nothing(
+    own_federation: Federation, issuer: Issuer
+) -> None:
+    provider = own_federation.provider
+    revoked = key_pair(own_federation, PROVIDER).certificate.serial_number
+    (own_federation.directory / "pki" / "ca.crl").write_bytes(issuer.edition(revoked))
+    provider.start()
+    assert "klantenregister: warning: tenants[0].certificates[0]: " in (said := provider.log.read_text())
+    assert "was revoked by" in said
+    let_in(own_federation)

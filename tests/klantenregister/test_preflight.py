@@ -148,7 +148,8 @@ def test_a_crl_of_another_group_is_worth_a_warning(place: Place) -> None:
 def test_an_own_certificate_that_is_revoked(place: Place) -> None:
     place.authority.revoke(place.issue().certificate)
     place.write("ca.crl", place.authority.crl_pem())
-    assert "was revoked by" in only_error(place.check())
+    # The other Peers refuse it; the other tenants of this installation are served.
+    assert "was revoked by" in only_warning(place.check())
 
 
 # Certificates of a tenant
