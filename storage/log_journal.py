@@ -9,7 +9,7 @@ from its beginning again, under another generation: what is left of the one befo
 checksum, so that one that was not written whole is none.
 
 Who reads, reads the journal first and the tables then: what was moved in between is seen in both, and told apart by the
-number of the row. Who writes it holds a lock on it, and removes it at its end; the journal of a writer that was
+number of the row. Who writes it has claimed it, and removes it at its end; the journal of a writer that was
 killed is moved by the next one, or by whoever deletes old rows.
 
 The log writer's process imports this: nothing here imports more than it has to, so that it stays small.
@@ -93,7 +93,7 @@ class Journal:
     """The journal of one log file, for the process that alone writes it."""
 
     def __init__(self, path: str, descriptor: int) -> None:
-        """Use `open_journal` or `open_left_journal`."""
+        """`descriptor` is locked, and closed with the journal. Use `open_journal` or `open_left_journal`."""
         self._path = path
         self._descriptor = descriptor
         frames = self.frames()
@@ -152,16 +152,26 @@ class Journal:
             return  # then nothing was written there either, or it is moved twice
 
 
-def open_journal(path: str, *, timeout_s: float) -> Journal:
-    """The journal of the log file at `path`, made at full length where absent; waits for whoever still writes it.
+def claim_journal(path: str, *, timeout_s: float) -> int:
+    """A descriptor of the journal of the log file at `path`, locked: nobody else writes that file while it is open.
 
-    Raises: OSError; StoreUnavailable when another one goes on writing.
+    Made where absent; waits for whoever is about to end. Raises: OSError; StoreUnavailable when another one goes on.
     """
     end = time.monotonic() + timeout_s
     while (descriptor := _locked(journal_path(path), os.O_CREAT)) is None:
         if time.monotonic() > end:
             raise StoreUnavailable(f"{path}: another program writes to it: stop that one, or choose another path")
         time.sleep(_LOOK_AGAIN_S)
+    return descriptor
+
+
+def still_claims(path: str, descriptor: int) -> bool:
+    """Whether that is the journal of the log file at `path`, and not one that was taken away."""
+    return _is_at(journal_path(path), descriptor)
+
+
+def open_journal(path: str, descriptor: int) -> Journal:
+    """The journal that was claimed, at full length. Raises: OSError."""
     try:
         size = os.fstat(descriptor).st_size
         if size < FULL_BYTES:

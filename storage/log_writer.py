@@ -27,7 +27,7 @@ import struct
 import sys
 
 from storage.errors import StoreUnavailable
-from storage.log_journal import Journal, open_journal
+from storage.log_journal import Journal, claim_journal, open_journal, still_claims
 from storage.log_rows import insert, next_number
 from storage.sqlite_open import PROBE, Connector, explanation, open_connection
 
@@ -49,7 +49,9 @@ _WORTH_MOVING_ROWS = 1_000
 class LogWriter:
     """Makes batches durable in the journal of one file, which is there already, and moves them into it."""
 
-    def __init__(self, path: str, layout: int, *, timeout_s: float) -> None:
+    def __init__(self, path: str, layout: int, *, timeout_s: float, claimed: int | None = None) -> None:
+        """`claimed` is the descriptor of its journal, when the one that started this process has claimed it."""
+
         def connect() -> sqlite3.Connection:
             connection = open_connection(path, layout, timeout_s=timeout_s, cache_kib=_CACHE_KIB)
             connection.execute(f"PRAGMA wal_autocheckpoint = {_LARGEST_WAL_PAGES}")
@@ -57,6 +59,7 @@ class LogWriter:
 
         self._path = path
         self._timeout_s = timeout_s
+        self._claimed = claimed
         self._connector = Connector(path, connect)
         self._journal: Journal | None = None
         self._next = 0
@@ -113,7 +116,10 @@ class LogWriter:
             self._move(journal)
             journal.close()
             self._journal = None
-        journal = open_journal(self._path, timeout_s=self._timeout_s)
+        claimed, self._claimed = self._claimed, None
+        if claimed is None or not still_claims(self._path, claimed):
+            claimed = claim_journal(self._path, timeout_s=self._timeout_s)
+        journal = open_journal(self._path, claimed)
         try:
             held = journal.frames()
             after = held[-1].first + held[-1].rows if held else 0
@@ -200,13 +206,13 @@ def _receive(descriptor: int) -> bytes | None:
 
 
 def main() -> None:
-    """Serve what the command line names: file, layout and how long to wait for a lock, in seconds."""
-    path, layout, timeout_s = sys.argv[1:]
+    """Serve what the command line names: file, layout, seconds to wait for a lock, descriptor of its journal."""
+    path, layout, timeout_s, claimed = sys.argv[1:]
     # A batch is thousands of values and not one cycle: there is nothing to collect.
     gc.disable()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    writer = LogWriter(path, int(layout), timeout_s=float(timeout_s))
+    writer = LogWriter(path, int(layout), timeout_s=float(timeout_s), claimed=int(claimed))
     try:
         serve(writer, 0)
     finally:

@@ -29,10 +29,9 @@ from storage.log_checks import check_entries, check_kinds, check_log_query, chec
 from storage.log_commits import LogCommits
 from storage.log_rows import Group, Values
 from storage.paging import LogPosition, log_cursor, parse_log_cursor
-from storage.sqlite_connection import BUSY_TIMEOUT_S, SqliteFile
-from storage.sqlite_log_files import LogFiles, log_path
+from storage.sqlite_connection import BUSY_TIMEOUT_S
+from storage.sqlite_log_files import LogFiles
 from storage.sqlite_log_tables import (
-    LOG_LAYOUT,
     delete_sql,
     insert_sql,
     old_sql,
@@ -91,9 +90,9 @@ class SqliteLog:
 
         A log that is not written has no writer and no file of its own; what is there is found and deleted as ever.
         """
+        self._path = path
         self._busy_timeout_s = busy_timeout_s
         self._is_written = is_written
-        self._file = SqliteFile(log_path(path, worker), LOG_LAYOUT)
         self.files = LogFiles(path, worker if is_written else None)
         self._read_threads = read_threads
         self._limits = limits or QueueLimits()
@@ -125,7 +124,7 @@ class SqliteLog:
                 if running.commits is not None:
                     await running.commits.close()
                 await asyncio.to_thread(running.threads.shutdown)
-                self.files.close()
+            self.files.close()
 
     async def ping(self) -> None:
         """Prove that the log can be written, by writing, when it is to be written. Raises: StoreUnavailable."""
@@ -150,7 +149,7 @@ class SqliteLog:
         return self._running
 
     def _not_open(self) -> StoreUnavailable:
-        return StoreUnavailable(f"{self._file.path}: the log is not open")
+        return StoreUnavailable(f"{self._path}: the log is not open")
 
     async def _open_commits(self) -> LogCommits:
         commits = LogCommits(self._start_writer, self._limits)
@@ -161,7 +160,7 @@ class SqliteLog:
         return commits
 
     def _start_writer(self) -> WriterProcess:
-        return WriterProcess(self._file, busy_timeout_s=self._busy_timeout_s)
+        return WriterProcess(self.files.own, self.files.claimed, busy_timeout_s=self._busy_timeout_s)
 
     def check_opened(self, kind: LogKind) -> None:
         """Refuse a kind that was not opened as it is declared here. Raises: ValueError."""

@@ -15,11 +15,14 @@ from typing import TypeVar
 
 from storage.errors import StoreUnavailable
 from storage.log import LogKind
-from storage.log_journal import Frame, open_left_journal, recent
+from storage.log_journal import Frame, claim_journal, open_left_journal, recent
 from storage.log_rows import insert
 from storage.sqlite_connection import Link, LinkPool, SqliteFile, unavailable
 from storage.sqlite_log_tables import LOG_LAYOUT, extend_tables, table_definitions
 
+_ENDED_WITHIN_S = 0.5
+"""How long a file is waited for whose writer may be about to end."""
+_MOST_WRITERS = 256
 _MOVED_WITHIN_S = 5.0
 _LOOK_AGAIN_S = 0.05
 
@@ -27,28 +30,57 @@ T = TypeVar("T")
 
 
 class LogFiles:
-    """The log files beside the database at `path`; `worker` is the one that is ours, None when we write none."""
+    """The log files beside the database at `path`; `worker` is the one that is to be ours, None when we write none."""
 
     def __init__(self, path: Path, worker: int | None) -> None:
         self._path = path
         self._worker = worker
+        self._claimed: int | None = None
         self._kinds: Sequence[LogKind] = ()
         self._pools: dict[int, LinkPool] = {}
 
+    @property
+    def own(self) -> SqliteFile:
+        """Our file."""
+        assert self._worker is not None
+        return SqliteFile(log_path(self._path, self._worker), LOG_LAYOUT)
+
+    @property
+    def claimed(self) -> int:
+        """The descriptor of our file's journal, by which it is ours."""
+        assert self._claimed is not None
+        return self._claimed
+
     def prepare(self, kinds: Sequence[LogKind]) -> None:
-        """Make our file where absent, and what the kinds need in all. Raises: StoreUnavailable."""
+        """Claim a file and make it where absent, and what the kinds need in all. Raises: StoreUnavailable."""
         self._kinds = kinds
         if self._worker is not None:
-            path = log_path(self._path, self._worker)
             try:
-                SqliteFile(path, LOG_LAYOUT).create()
+                self.own.create()
+                if self._claimed is None:
+                    self._claim(self._worker)
             except (sqlite3.Error, OSError) as error:
-                raise unavailable(path, error) from error
+                raise unavailable(self.own.path, error) from error
         for worker in _workers_beside(self._path):
             self._in_file(worker, lambda connection: extend_tables(connection, kinds))
 
+    def _claim(self, first: int) -> None:
+        """Another program on the same storage, with other roles, has numbers of its own: take one that is free."""
+        for number in range(first, first + _MOST_WRITERS):
+            self._worker = number
+            self.own.create()
+            try:
+                self._claimed = claim_journal(str(self.own.path), timeout_s=0 if number > first else _ENDED_WITHIN_S)
+            except StoreUnavailable:
+                continue
+            return
+        raise StoreUnavailable(f"{self._path}: {_MOST_WRITERS} programs write logs beside it: stop some of them")
+
     def close(self) -> None:
         """Let go of them."""
+        if self._claimed is not None:
+            os.close(self._claimed)
+            self._claimed = None
         while self._pools:
             self._pools.popitem()[1].close()
 

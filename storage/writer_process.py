@@ -29,15 +29,17 @@ _GRACE_S = 30.0
 class WriterProcess:
     """A log writer that runs; made in any thread, then used by one event loop."""
 
-    def __init__(self, file: SqliteFile, *, busy_timeout_s: float) -> None:
-        """Start it; blocks until it is on its way. Raises: OSError."""
+    def __init__(self, file: SqliteFile, claimed: int, *, busy_timeout_s: float) -> None:
+        """Start it; blocks until it is on its way. `claimed` is the descriptor of its journal. Raises: OSError."""
         # -I and -S: nothing of the environment and no installed package changes it, nor makes it larger.
         command = [sys.executable, "-I", "-S", "-c", _PROGRAM, str(_ROOT)]
-        arguments = [str(file.path.absolute()), str(file.layout), str(busy_timeout_s)]
+        arguments = [str(file.path.absolute()), str(file.layout), str(busy_timeout_s), str(claimed)]
         self._socket, theirs = socket.socketpair()
         try:
             self._socket.setblocking(False)
-            self._process = subprocess.Popen([*command, *arguments], stdin=theirs.fileno(), stdout=subprocess.DEVNULL)  # noqa: S603
+            self._process = subprocess.Popen(  # noqa: S603
+                [*command, *arguments], stdin=theirs.fileno(), stdout=subprocess.DEVNULL, pass_fds=(claimed,)
+            )
         except BaseException:
             self._socket.close()
             raise

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from storage.errors import StoreUnavailable
 from storage.group_commit import QueueLimits
 from storage.log_commits import LogCommits
+from storage.log_journal import claim_journal
 from storage.log_rows import Group
 from storage.sqlite_connection import SqliteFile
 from storage.writer_process import WriterProcess
@@ -28,6 +29,7 @@ class Writers:
         connection = self._file.connect(timeout_s=1)
         connection.execute("CREATE TABLE places (sequence INTEGER PRIMARY KEY, name TEXT)")
         connection.close()
+        self.claimed = claim_journal(str(path), timeout_s=0)
         self.started: list[WriterProcess] = []
         self.failures = 0
 
@@ -35,7 +37,7 @@ class Writers:
         if self.failures:
             self.failures -= 1
             raise OSError("no more processes")
-        self.started.append(WriterProcess(self._file, busy_timeout_s=1))
+        self.started.append(WriterProcess(self._file, self.claimed, busy_timeout_s=1))
         return self.started[-1]
 
     def rows(self) -> int:
@@ -46,8 +48,10 @@ class Writers:
 
 
 @pytest.fixture
-def writers(tmp_path: Path) -> Writers:
-    return Writers(tmp_path / "x.db")
+def writers(tmp_path: Path) -> Iterator[Writers]:
+    writers = Writers(tmp_path / "x.db")
+    yield writers
+    os.close(writers.claimed)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from storage.log_journal import (
     FULL_BYTES,
     Frame,
     Journal,
+    claim_journal,
     journal_path,
     open_journal,
     open_left_journal,
@@ -24,6 +25,10 @@ from storage.log_journal import (
 PAYLOADS = st.lists(st.binary(min_size=0, max_size=60), max_size=8)
 
 
+def opened(path: str) -> Journal:
+    return open_journal(path, claim_journal(path, timeout_s=0))
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> str:
     return str(tmp_path / "x.db")
@@ -31,7 +36,7 @@ def path(tmp_path: Path) -> str:
 
 @pytest.fixture
 def journal(path: str) -> Iterator[Journal]:
-    journal = open_journal(path, timeout_s=0)
+    journal = opened(path)
     yield journal
     journal.close()
 
@@ -104,18 +109,18 @@ def test_only_one_may_write_it(path: str, journal: Journal) -> None:
     journal.append(1, 1, b"[a]")
     assert open_left_journal(path) is None
     with pytest.raises(StoreUnavailable, match=r"x\.db: another program writes to it"):
-        open_journal(path, timeout_s=0.05)
+        claim_journal(path, timeout_s=0.05)
 
 
 def test_what_a_writer_left_is_found_by_the_next(path: str) -> None:
-    left = open_journal(path, timeout_s=0)
+    left = opened(path)
     left.append(1, 1, b"[a]")
     left.close()
     found = open_left_journal(path)
     assert found is not None
     assert payloads(found.frames()) == [b"[a]"]
     found.close()
-    following = open_journal(path, timeout_s=0)
+    following = opened(path)
     following.append(2, 1, b"[b]")
     assert payloads(recent(path)) == [b"[a]", b"[b]"]
     following.clear()
@@ -141,7 +146,7 @@ def test_what_cannot_be_written_is_not_there(path: str, journal: Journal, monkey
 
 
 def test_it_notices_that_it_was_taken_away(path: str) -> None:
-    journal = open_journal(path, timeout_s=0)
+    journal = opened(path)
     assert journal.is_in_place()
     os.rename(journal_path(path), path + ".away")
     assert not journal.is_in_place()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.log_journal import FULL_BYTES, journal_path, recent
+from storage.log_journal import FULL_BYTES, claim_journal, journal_path, recent
 from storage.log_rows import Group, render_batch
 from storage.log_writer import ANSWER_HEAD, Failure, LogWriter, answer_message, batch_message, serve
 from storage.sqlite_connection import SqliteFile
@@ -182,9 +182,12 @@ def served(path: str, sent: bytes) -> bytes:
     """What a writer answers to these bytes, after which the other side is gone."""
     program = "import sys; from storage.log_writer import main; main()"
     ours, theirs = socket.socketpair()
+    claimed = claim_journal(path, timeout_s=0)
     with ours:
-        process = subprocess.Popen([sys.executable, "-c", program, path, "1", "1"], stdin=theirs.fileno(), cwd=ROOT)
+        command = [sys.executable, "-c", program, path, "1", "1", str(claimed)]
+        process = subprocess.Popen(command, stdin=theirs.fileno(), cwd=ROOT, pass_fds=(claimed,))
         theirs.close()
+        os.close(claimed)
         ours.sendall(sent)
         ours.shutdown(socket.SHUT_WR)
         answers = b""

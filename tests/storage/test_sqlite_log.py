@@ -57,6 +57,20 @@ async def test_each_worker_has_a_file_beside_the_database(path: Path, store: Sql
     await other.close()
 
 
+async def test_two_programs_on_one_storage_have_logs_of_their_own(path: Path, store: SqliteLog, log: Log) -> None:
+    other = SqliteLog(path, 3)
+    await other.open([CALLS])
+    await asyncio.gather(log.append([entry("a", 1)]), other.for_tenant("t", CALLS).append([entry("b", 2)]))
+    assert await ids(log) == await ids(other.for_tenant("t", CALLS)) == ["b", "a"]
+    assert log_path(path, 4).exists()
+    await other.close()
+    await other.open([CALLS])
+    await other.for_tenant("t", CALLS).append([entry("c", 3)])
+    await other.close()
+    assert await ids(log) == ["c", "b", "a"]
+    assert not log_path(path, 5).exists()
+
+
 async def test_a_log_that_is_not_written_has_no_file_and_refuses(path: Path, log: Log) -> None:
     await log.append([entry("a"), entry("b", 2)])
     reading = SqliteLog(path, 12, is_written=False)

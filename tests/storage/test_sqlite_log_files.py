@@ -1,5 +1,6 @@
 """The files of the log and their journals, read and written together."""
 
+import os
 import sqlite3
 import threading
 import time
@@ -11,13 +12,17 @@ import pytest
 
 from storage.errors import StoreUnavailable
 from storage.log import LogKind, LogQuery
-from storage.log_journal import Journal, journal_path, open_journal
+from storage.log_journal import Journal, claim_journal, journal_path, open_journal
 from storage.log_rows import Group, render_batch
 from storage.sqlite_log_files import LogFiles, log_path
 from storage.sqlite_log_tables import insert_sql, page_sql
 
 CALLS = LogKind("calls", ("peer",), ("peer",))
 GROUP = Group(insert_sql(CALLS), ("t", "", "{}", "p"))
+
+
+def opened(path: str) -> Journal:
+    return open_journal(path, claim_journal(path, timeout_s=0))
 
 
 @pytest.fixture
@@ -36,7 +41,7 @@ def files(path: Path) -> Iterator[LogFiles]:
 @pytest.fixture
 def journal(path: Path, files: LogFiles) -> Iterator[Journal]:
     """Of worker 0, which writes."""
-    journal = open_journal(str(log_path(path, 0)), timeout_s=0)
+    journal = open_journal(str(log_path(path, 0)), os.dup(files.claimed))
     yield journal
     journal.close()
 
@@ -69,7 +74,7 @@ def test_what_a_writer_left_is_moved_before_anything_is_deleted(path: Path, file
     gone = LogFiles(path, 7)
     gone.prepare([CALLS])
     gone.close()
-    left = open_journal(str(log_path(path, 7)), timeout_s=0)
+    left = opened(str(log_path(path, 7)))
     append(left, 1, 10, 20)
     left.close()
     assert files.read(instants) == [[], [10, 20], []]
@@ -111,7 +116,9 @@ def test_a_writer_that_does_not_keep_up_is_told(
 
 
 def test_a_journal_that_cannot_be_read_is_not_passed_over(path: Path, files: LogFiles) -> None:
-    Path(journal_path(str(log_path(path, 0)))).mkdir()
+    journal = Path(journal_path(str(log_path(path, 0))))
+    journal.unlink()
+    journal.mkdir()
     with pytest.raises(StoreUnavailable, match=r"kr\.log-0\.db"):
         files.read(instants)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from storage.errors import StoreUnavailable
+from storage.log_journal import claim_journal
 from storage.log_rows import Group, render_batch
 from storage.log_writer import batch_message
 from storage.sqlite_connection import SqliteFile
@@ -40,12 +41,14 @@ def heard() -> Heard:
 
 @pytest.fixture
 async def writer(file: SqliteFile, heard: Heard) -> AsyncIterator[WriterProcess]:
-    writer = WriterProcess(file, busy_timeout_s=1)
+    claimed = claim_journal(str(file.path), timeout_s=0)
+    writer = WriterProcess(file, claimed, busy_timeout_s=1)
     writer.listen(heard.answers.put_nowait, heard.ended.set)
     assert await heard.answers.get() is None
     yield writer
     await asyncio.to_thread(writer.kill)
     writer.close()
+    os.close(claimed)
 
 
 async def test_it_answers_what_it_is_sent(writer: WriterProcess, file: SqliteFile, heard: Heard) -> None:
