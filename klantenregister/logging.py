@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
@@ -48,9 +48,17 @@ class JsonLines(logging.Formatter):
             return json.dumps({name: str(value) for name, value in line.items()})
 
 
+class _Lines(logging.StreamHandler[TextIO]):
+    """Writes lines; what cannot be written, because the disk of standard error is full, is lost and nothing else."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is logging's
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+
+
 def log_to_stderr(level: int = logging.INFO, **always: object) -> None:
     """Send all records of `level` and above to standard error as JSON lines; `always` are members of every line."""
-    handler = logging.StreamHandler()
+    handler = _Lines()
     handler.setFormatter(JsonLines(always))
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -5,6 +5,7 @@ import gc
 import io
 import json
 import logging
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from klantenregister.logging import JsonLines, log_stray_errors, log_to_stderr
 
 BSN = "999990019"
+ROOT = Path(__file__).parents[2]
 
 
 def formatted(message: str = "event", *, error: BaseException | None = None, **extra: Any) -> dict[str, Any]:
@@ -149,3 +151,14 @@ async def test_an_error_that_the_interpreter_cannot_raise_is_one_line_without_it
     assert "in __del__" in json.loads(line)["frames"]
     assert BSN not in line
     assert capfd.readouterr().err == ""
+
+
+def test_a_full_disk_of_the_log_is_no_traceback() -> None:
+    program = (
+        "import logging; from klantenregister.logging import log_to_stderr; log_to_stderr(); "
+        "handler = logging.getLogger().handlers[0]; handler.setStream(open('/dev/full', 'w')); "
+        "logging.info('lost'); handler.stream = __import__('sys').stderr; logging.info('kept')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert '"event": "kept"' in done.stderr
+    assert len(done.stderr.splitlines()) == 1
