@@ -168,6 +168,7 @@ class Register:
             links=_links(request.arrival, family),
             scopes=caller.scopes,
             now_ms=self._clock.now_ms(),
+            family=family,
         )
 
     def _document(self, family: Family, operation: Operation, request: RegisterRequest) -> RegisterResponse:

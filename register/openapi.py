@@ -8,7 +8,7 @@ import yaml
 
 from register.http.family import Family
 from register.http.pages import PARAMETERS
-from register.http.resource import Resource
+from register.http.resource import Maker, Resource
 from register.http.routing import ACTIONS, SEARCH_SEGMENT, Operation
 from storage.documents import JsonObject
 
@@ -73,6 +73,12 @@ def _document(family: Family) -> JsonObject:
     paths: JsonObject = {}
     for resource in family.resources:
         schemas[resource.schema_name] = _shape(resource)
+        if not isinstance(resource, Resource):
+            described = _Describer(family, resource).operation(
+                "Create", Operation.CREATE, "201", resource.schema_name, body=resource.schema_name
+            )
+            paths[f"/{resource.name}"] = {"post": described}
+            continue
         schemas[f"Patched{resource.schema_name}"] = {**_shape(resource), "required": []}
         schemas[f"Paginated{resource.schema_name}List"] = _page_of(resource.schema_name)
         paths.update(_paths(family, resource))
@@ -91,9 +97,9 @@ def _document(family: Family) -> JsonObject:
     }
 
 
-def _shape(resource: Resource[Any]) -> JsonObject:
+def _shape(resource: Maker[Any]) -> JsonObject:
     schema = resource.shape.schema()
-    if resource.expansions:
+    if isinstance(resource, Resource) and resource.expand:
         schema["properties"]["_expand"] = {"type": "object", "readOnly": True}
     return schema
 
@@ -137,9 +143,9 @@ def _paths(family: Family, resource: Resource[Any]) -> JsonObject:
 
 
 def _expand(resource: Resource[Any]) -> list[JsonObject]:
-    if not resource.expansions:
+    if not resource.expand:
         return []
-    schema = {"type": "array", "items": {"type": "string", "enum": [each.name for each in resource.expansions]}}
+    schema = {"type": "array", "items": {"type": "string", "enum": list(resource.expand)}}
     return [{**_in_query("expand", schema), "explode": False, "style": "form"}]
 
 
@@ -150,7 +156,7 @@ def _in_query(name: str, schema: Mapping[str, Any]) -> JsonObject:
 class _Describer:
     """Writes the operations of one resource."""
 
-    def __init__(self, family: Family, resource: Resource[Any]) -> None:
+    def __init__(self, family: Family, resource: Maker[Any]) -> None:
         self._family, self._resource = family, resource
 
     def operation(

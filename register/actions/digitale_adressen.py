@@ -6,6 +6,7 @@ Standard: REGISTER.md section 7 (one default of a kind, referentie, equal addres
 from collections.abc import Sequence
 from dataclasses import replace
 
+from register.actions import relations
 from register.actions.aggregate import store_partij
 from register.actions.change import Change, new_id
 from register.errors import Duplicate, Faults, does_not_exist
@@ -43,7 +44,7 @@ async def update_adres(unit: Unit, current: DigitaalAdres, change: Change) -> Di
 async def remove_adres(unit: Unit, adres: DigitaalAdres) -> None:
     """Stage its removal; a partij that preferred it prefers nothing from then on."""
     await _detach(unit, adres)
-    unit.delete(DIGITALE_ADRESSEN, adres.uuid)
+    await relations.remove(unit, DIGITALE_ADRESSEN, adres)
 
 
 async def replace_adressen(unit: Unit, partij: Partij, uuids: Sequence[str], faults: Faults) -> Partij:
@@ -77,10 +78,12 @@ async def replace_adressen(unit: Unit, partij: Partij, uuids: Sequence[str], fau
 
 def _apply(current: DigitaalAdres, change: Change) -> DigitaalAdres:
     simple = ("adres", "soort_digitaal_adres", "omschrijving", "is_standaard_adres", "referentie", "verificatie_datum")
-    if change.given.get("verstrekt_door_betrokkene") is not None:
-        change.faults.add_all([does_not_exist("verstrektDoorBetrokkene")])
-    partij = change.given.get("verstrekt_door_partij", current.partij)
-    return replace(current, **change.only(*simple), partij=partij)
+    return replace(
+        current,
+        **change.only(*simple),
+        partij=change.given.get("verstrekt_door_partij", current.partij),
+        betrokkene=change.given.get("verstrekt_door_betrokkene", current.betrokkene),
+    )
 
 
 async def _store(unit: Unit, before: DigitaalAdres | None, after: DigitaalAdres, faults: Faults) -> DigitaalAdres:
@@ -97,13 +100,13 @@ async def _store(unit: Unit, before: DigitaalAdres | None, after: DigitaalAdres,
     faults.add_all(check_referentie(stored, others.values()))
     if joined is not None:
         faults.add_all(check_number_of_addresses(joined))
+    await relations.store(unit, DIGITALE_ADRESSEN, before, stored, faults)
     faults.check()
     if before is None and any(normalised(other) == normalised(stored) for other in others.values()):
         raise Duplicate
     for other in others.values():
         if (changed := without_default(other, stored)) != other:
             unit.put(DIGITALE_ADRESSEN, changed)
-    unit.put(DIGITALE_ADRESSEN, stored)
     if before is not None and before.partij != stored.partij:
         await _detach(unit, before)
     if joined is not None:

@@ -3,8 +3,10 @@
 Standard: REGISTER.md section 7 (partij writes, deletes).
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from register.actions import relations
 from register.actions.aggregate import store_partij
 from register.actions.change import Change, new_id
 from register.actions.claims import claim, release
@@ -13,8 +15,8 @@ from register.actions.identificatoren import discard_identificatoren, replace_id
 from register.errors import Faults, does_not_exist
 from register.model.adres import Adres
 from register.model.contactnaam import Contactnaam
-from register.model.partij import Partij, SoortPartij, check_voorkeur, fitting_its_kind
-from register.records.kinds import DIGITALE_ADRESSEN, PARTIJEN
+from register.model.partij import Partij, SoortPartij, check_voorkeur, fitting_its_kind, without_rekeningnummer
+from register.records.kinds import DIGITALE_ADRESSEN, PARTIJEN, REKENINGNUMMERS
 from register.records.unit import Unit
 from storage.documents import Eq
 
@@ -50,8 +52,9 @@ async def remove_partij(unit: Unit, partij: Partij) -> None:
     faults = Faults()
     await discard_identificatoren(unit, partij.identificatoren, faults)
     faults.check()
-    for adres in await unit.get_many(DIGITALE_ADRESSEN, partij.digitale_adressen):
-        unit.delete(DIGITALE_ADRESSEN, adres)
+    await relations.let_go(unit, PARTIJEN, partij)
+    for adres in (await unit.get_many(DIGITALE_ADRESSEN, partij.digitale_adressen)).values():
+        await relations.remove(unit, DIGITALE_ADRESSEN, adres)
     for contactpersoon in await _contactpersonen(unit, partij):
         unit.put(PARTIJEN, replace(contactpersoon, werkte_voor_partij=None))
     if partij.nummer is not None:
@@ -79,7 +82,6 @@ async def _store(unit: Unit, before: Partij | None, after: Partij, change: Chang
     faults = change.faults
     await _check_nummer(unit, before, after, faults)
     await _check_werkte_voor(unit, before, after, faults)
-    _refuse_rekeningnummers(change)
     items = change.given.get("partij_identificatoren")
     if items is not None:
         after = await replace_identificatoren(unit, after, items, faults, now_ms=change.now_ms)
@@ -87,6 +89,9 @@ async def _store(unit: Unit, before: Partij | None, after: Partij, change: Chang
     if uuids is not None:
         after = await replace_adressen(unit, after, uuids, faults)
     after = _with_voorkeur(after, change)
+    if change.given.get("rekeningnummers") is not None:
+        after = await _with_rekeningnummers(unit, after, change.given["rekeningnummers"], faults)
+    after = _with_voorkeursrekening(after, change)
     faults.check()
     await store_partij(unit, before, after)
     return after
@@ -140,9 +145,27 @@ async def _contactpersonen(unit: Unit, partij: Partij) -> list[Partij]:
     return await unit.find_all(PARTIJEN, Eq("werkte_voor_partij", partij.uuid))
 
 
-def _refuse_rekeningnummers(change: Change) -> None:
-    """There are no bank accounts to refer to."""
-    for place, _ in enumerate(change.given.get("rekeningnummers") or ()):
-        change.faults.add_all([does_not_exist(f"rekeningnummers.{place}")])
-    if change.given.get("voorkeurs_rekeningnummer") is not None:
-        change.faults.add_all([does_not_exist("voorkeursRekeningnummer")])
+async def _with_rekeningnummers(unit: Unit, partij: Partij, uuids: Sequence[str], faults: Faults) -> Partij:
+    """The partij with exactly these bank accounts, in that order; others that it had are nobody's from then on."""
+    wanted = tuple(dict.fromkeys(uuids))
+    found = await unit.get_many(REKENINGNUMMERS, (*wanted, *partij.rekeningnummers))
+    faults.add_all(does_not_exist(f"rekeningnummers.{place}") for place, each in enumerate(uuids) if each not in found)
+    for uuid, rekening in found.items():
+        holder = partij.uuid if uuid in wanted else None
+        if rekening.partij != holder:
+            former = await unit.get(PARTIJEN, rekening.partij)
+            if former is not None and former.uuid != partij.uuid:
+                unit.put(PARTIJEN, without_rekeningnummer(former, uuid))
+            unit.put(REKENINGNUMMERS, replace(rekening, partij=holder))
+    return replace(partij, rekeningnummers=tuple(each for each in wanted if each in found))
+
+
+def _with_voorkeursrekening(partij: Partij, change: Change) -> Partij:
+    """The partij with the preferred account asked for; an earlier one that is no longer its own is forgotten."""
+    chosen = change.given.get("voorkeurs_rekeningnummer", partij.voorkeurs_rekeningnummer)
+    if chosen is not None and chosen not in partij.rekeningnummers:
+        if "voorkeurs_rekeningnummer" in change.given:
+            reason = "Het voorkeursrekeningnummer moet een van de rekeningnummers van de partij zijn."
+            change.faults.add("voorkeursRekeningnummer", "invalid", reason)
+        chosen = None
+    return replace(partij, voorkeurs_rekeningnummer=chosen)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from register.http.resource import Resource
+from register.http.resource import Maker
 
 
 @dataclass(frozen=True)
@@ -15,9 +15,9 @@ class Family:
     title: str
     version: str
     base_path: str
-    resources: tuple[Resource[Any], ...]
+    resources: tuple[Maker[Any], ...]
 
     @cached_property
-    def by_name(self) -> dict[str, Resource[Any]]:
+    def by_name(self) -> dict[str, Maker[Any]]:
         """The resources by the name in their path."""
         return {each.name: each for each in self.resources}

@@ -5,7 +5,7 @@ and a field at fault is left out of the result, so that everything wrong is told
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -13,6 +13,8 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from register.errors import Faults
+from register.http.links import Links
+from register.model.moments import parse_moment
 from storage.documents import JsonObject
 
 UUID_PATTERN = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -181,9 +183,59 @@ class Id:
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
-    """Another object, as `{"uuid": ...}`; that it exists is checked by whoever stores the reference."""
+class Moment:
+    """An instant, with any offset; known to the core, and shown, in UTC."""
 
+    nullable: bool = False
+
+    def read(self, value: Any, name: str, faults: Faults) -> str | None:
+        """The instant as ISO 8601 text in UTC with `Z`."""
+        moment = parse_moment(value) if isinstance(value, str) else None
+        if moment is None:
+            faults.add(name, "invalid", "Een datum en tijd als JJJJ-MM-DDTuu:mm:ssZ werd verwacht.")
+        return moment
+
+    def schema(self) -> JsonObject:
+        """A date and time."""
+        return {"type": "string", "format": "date-time"}
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """A flat object of texts, with names of the caller's own."""
+
+    max_length: int
+    max_entries: int
+    nullable: bool = False
+
+    def read(self, value: Any, name: str, faults: Faults) -> dict[str, str] | None:
+        """The texts by name, as they are."""
+        if not isinstance(value, dict):
+            faults.add(name, "not_a_dict", "Een object met teksten werd verwacht.")
+            return None
+        if len(value) > self.max_entries:
+            faults.add(name, "max_length", f"Ten hoogste {self.max_entries} onderdelen.")
+            return None
+        text = Text(self.max_length)
+        for key, each in value.items():
+            if not key or text.read(key, name, faults) is None or text.read(each, f"{name}.{key}", faults) is None:
+                faults.add(name, "invalid", f"Namen en waarden zijn teksten van ten hoogste {self.max_length} tekens.")
+                return None
+        return value
+
+    def schema(self) -> JsonObject:
+        """An object of strings."""
+        return {"type": "object", "additionalProperties": {"type": "string", "maxLength": self.max_length}}
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Another object, as `{"uuid": ...}`; that it exists is checked by whoever stores the reference.
+
+    `target` is the resource that it is of, where the shape renders it.
+    """
+
+    target: str = ""
     nullable: bool = False
 
     def read(self, value: Any, name: str, faults: Faults) -> str | None:
@@ -305,6 +357,24 @@ class Shape:
                 given[attribute.key] = result
         return given
 
+    def render(self, record: object, links: Links) -> JsonObject:
+        """The object as it is shown: of each attribute what the record has under its name in the core."""
+        return {each.name: rendered(each.field, getattr(record, each.key), links) for each in self.attributes}
+
+    def show(self, record: Any, links: Links, resource: str, **computed: Any) -> JsonObject:
+        """A record of a resource as it is shown; `computed` has what is not in the record as it is shown."""
+        given = {"uuid": record.uuid, "url": links.item(resource, record.uuid), **computed}
+        return {
+            each.name: given[each.name]
+            if each.name in given
+            else rendered(each.field, getattr(record, each.key), links)
+            for each in self.attributes
+        }
+
+    def renderer(self, resource: str) -> Callable[[Any, Links], JsonObject]:
+        """What shows the records of a resource of which nothing is computed."""
+        return lambda record, links: self.show(record, links, resource)
+
     def schema(self) -> JsonObject:
         """An object schema."""
         properties: JsonObject = {}
@@ -319,6 +389,20 @@ class Shape:
             properties[attribute.name] = described
         required = [each.name for each in self.attributes if each.required]
         return {"type": "object", "properties": properties, **({"required": required} if required else {})}
+
+
+def rendered(field: Field, value: Any, links: Links) -> Any:
+    """A value of the core as it is shown."""
+    if value is None:
+        return None
+    match field:
+        case Reference():
+            return links.reference(field.target, value)
+        case ListOf():
+            return [rendered(field.item, each, links) for each in value]
+        case Shape():
+            return field.render(value, links)
+    return value
 
 
 def snake_case(name: str) -> str:

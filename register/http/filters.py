@@ -5,15 +5,21 @@ partij: that finds nobody. Values that identify are not checked, what does not e
 fixed set, a boolean or a date that cannot be read is a fault.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from register.errors import Faults
 from register.http.fields import parse_day, parse_uuid
+from register.model.moments import parse_moment
 from register.model.partij_identificator import BlindIndex, IdentificatorVraag, search_marks
-from storage.documents import AnyElement, AnyOf, Condition, Contains, Eq, JsonObject, Range
+from register.records.kinds import Kind
+from register.records.unit import Unit
+from storage.documents import AnyElement, AnyOf, Condition, Contains, Eq, In, JsonObject, Range
+
+MAX_RELATED = 5_000
+"""How many records of another kind may stand between a question and its answer."""
 
 NOTHING = AnyOf(())
 """The condition that no document meets."""
@@ -124,14 +130,18 @@ class YesNo:
 
 @dataclass(frozen=True, slots=True)
 class OnDay:
-    """The date equals, or lies before or after, the one given: `name`, `name__gt`, `__gte`, `__lt`, `__lte`."""
+    """The date equals, or lies before or after, the one given: `name`, `name__gt`, `__gte`, `__lt`, `__lte`.
+
+    Without `bounds`, equals it.
+    """
 
     name: str
     field: str
+    bounds: bool = True
 
     @property
     def parameters(self) -> Mapping[str, JsonObject]:
-        """Five dates."""
+        """Dates."""
         return {name: {"type": "string", "format": "date"} for name in self._names()}
 
     def conditions(self, given: Mapping[str, str], index: BlindIndex, faults: Faults) -> tuple[Condition, ...]:
@@ -148,22 +158,29 @@ class OnDay:
         return tuple(found)
 
     def _names(self) -> dict[str, str]:
-        return {self.name: "", **{f"{self.name}__{bound}": bound for bound in ("gt", "gte", "lt", "lte")}}
+        bounds = ("gt", "gte", "lt", "lte") if self.bounds else ()
+        return {self.name: "", **{f"{self.name}__{bound}": bound for bound in bounds}}
 
 
 @dataclass(frozen=True, slots=True)
 class Related:
-    """The field refers to the object named: `name__uuid` or `name__url`, of which the last part is the id."""
+    """The field refers to the object named: `name__uuid` or `name__url`, of which the last part is the id.
+
+    With `bare`, `name` alone is the id too.
+    """
 
     name: str
     field: str
+    by_url: bool = True
+    bare: bool = False
 
     @property
     def parameters(self) -> Mapping[str, JsonObject]:
         """An id and a URL."""
         return {
             f"{self.name}__uuid": {"type": "string", "format": "uuid"},
-            f"{self.name}__url": {"type": "string", "format": "uri"},
+            **({f"{self.name}__url": {"type": "string", "format": "uri"}} if self.by_url else {}),
+            **({self.name: {"type": "string", "format": "uuid"}} if self.bare else {}),
         }
 
     def conditions(self, given: Mapping[str, str], index: BlindIndex, faults: Faults) -> tuple[Condition, ...]:
@@ -178,19 +195,147 @@ class Related:
 
 
 @dataclass(frozen=True, slots=True)
-class NotYet:
-    """Parameters that ask about resources of which there are none: with a value, nothing is found."""
+class AtMoment:
+    """The instant equals the one given."""
 
-    names: tuple[str, ...]
+    name: str
+    field: str
 
     @property
     def parameters(self) -> Mapping[str, JsonObject]:
-        """Texts."""
-        return {name: {"type": "string"} for name in self.names}
+        """A date and time."""
+        return {self.name: {"type": "string", "format": "date-time"}}
 
     def conditions(self, given: Mapping[str, str], index: BlindIndex, faults: Faults) -> tuple[Condition, ...]:
-        """Nothing, once asked."""
-        return (NOTHING,) if any(given.get(name) for name in self.names) else ()
+        """Equality, whatever the offset."""
+        value = given.get(self.name)
+        if not value:
+            return ()
+        # A plus in a query is a space to whoever reads it as a form.
+        moment = parse_moment(value.replace(" ", "+"))
+        if moment is None:
+            faults.add(self.name, "invalid", "Een datum en tijd als JJJJ-MM-DDTuu:mm:ssZ werd verwacht.")
+            return ()
+        return (Eq(self.field, moment),)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Among those that the record lists is the one named: `name__uuid` or `name__url`; or `name` alone, its id."""
+
+    name: str
+    field: str
+    bare: bool = False
+
+    @property
+    def parameters(self) -> Mapping[str, JsonObject]:
+        """An id and a URL, or an id."""
+        if self.bare:
+            return {self.name: {"type": "string", "format": "uuid"}}
+        return Related(self.name, self.field).parameters
+
+    def conditions(self, given: Mapping[str, str], index: BlindIndex, faults: Faults) -> tuple[Condition, ...]:
+        """Containment of the id; nothing for what is no id."""
+        found: list[Condition] = []
+        for name in self.parameters:
+            value = given.get(name)
+            if value:
+                uuid = parse_uuid(value.rsplit("/", 1)[-1])
+                found.append(NOTHING if uuid is None else AnyElement(self.field, (uuid,)))
+        return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """The sealed field has this value; see `register.model.sealing`."""
+
+    name: str
+    field: str
+    purpose: str
+
+    @property
+    def parameters(self) -> Mapping[str, JsonObject]:
+        """A text."""
+        return {self.name: {"type": "string"}}
+
+    @property
+    def sensitive(self) -> frozenset[str]:
+        """The parameter: its value may be a BSN."""
+        return frozenset({self.name})
+
+    def conditions(self, given: Mapping[str, str], index: BlindIndex, faults: Faults) -> tuple[Condition, ...]:
+        """Equality of the blind index."""
+        value = given.get(self.name)
+        return (Eq(self.field, index(self.purpose, value)),) if value else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Through:
+    """The field has what is in the field `by` of a record of another kind, which the filters describe."""
+
+    kind: Kind[Any]
+    filters: tuple["Filter | Through", ...]
+    field: str
+    by: str = "uuid"
+    is_list: bool = False
+    """Whether the field is a list of such values."""
+
+    @property
+    def parameters(self) -> Mapping[str, JsonObject]:
+        """Those of the filters."""
+        return {name: schema for each in self.filters for name, schema in each.parameters.items()}
+
+    async def resolve(self, given: Mapping[str, str], unit: Unit, faults: Faults) -> tuple[Condition, ...]:
+        """One of the values found; nothing is asked when the filters ask nothing."""
+        inner = await conditions_of(self.filters, given, unit, faults)
+        if not inner:
+            return ()
+        found = await unit.find_some(self.kind, inner, MAX_RELATED + 1)
+        if len(found) > MAX_RELATED:
+            asked = next(name for name in self.parameters if given.get(name))
+            faults.add(asked, "invalid", "Hieraan voldoet te veel: zoek nauwkeuriger.")
+        values = tuple(dict.fromkeys(value for each in found if (value := getattr(each, self.by)) is not None))
+        return (AnyElement(self.field, values) if self.is_list else In(self.field, values),)
+
+
+async def conditions_of(
+    filters: Iterable["Filter | Through"], given: Mapping[str, str], unit: Unit, faults: Faults
+) -> tuple[Condition, ...]:
+    """What a document must meet to be what is asked for."""
+    found: list[Condition] = []
+    for each in filters:
+        if isinstance(each, Through):
+            found.extend(await each.resolve(given, unit, faults))
+        else:
+            found.extend(each.conditions(given, unit.keys.blind_index, faults))
+    return tuple(found)
+
+
+def basic_filters(filters: Iterable["Filter | Through"]) -> Iterator[Filter]:
+    """The filters, also those within others."""
+    for each in filters:
+        if isinstance(each, Through):
+            yield from basic_filters(each.filters)
+        else:
+            yield each
+
+
+@dataclass(frozen=True, slots=True)
+class AnyName:
+    """The field equals one of the texts, which commas separate."""
+
+    name: str
+    field: str
+
+    @property
+    def parameters(self) -> Mapping[str, JsonObject]:
+        """A text."""
+        return {self.name: {"type": "string"}}
+
+    def conditions(self, given: Mapping[str, str], index: BlindIndex, faults: Faults) -> tuple[Condition, ...]:
+        """Equality with one of them."""
+        values = tuple(part.strip() for part in given.get(self.name, "").split(",") if part.strip())
+        return (In(self.field, values),) if values else ()
 
 
 @dataclass(frozen=True, slots=True)

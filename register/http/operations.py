@@ -10,12 +10,15 @@ from register.actions.change import Change
 from register.errors import Faults, InvalidParam, NotFound, ValidatieFout
 from register.http.body import read_object
 from register.http.conditional import check_if_match, etag, is_not_modified
+from register.http.family import Family
 from register.http.fields import snake_case
+from register.http.filters import conditions_of
 from register.http.links import Links
 from register.http.messages import RegisterRequest, RegisterResponse, json_response
 from register.http.pages import PARAMETERS, PageRequest, check_exists, envelope, parse_page
 from register.http.query import check_known, parse_query, parse_search
-from register.http.resource import Expansion, Resource
+from register.http.relations import rendered
+from register.http.resource import Maker, Resource
 from register.http.routing import SEARCH_SEGMENT
 from register.privacy import PrivacyError, TenantKeys
 from register.records.kinds import CREATED
@@ -38,6 +41,17 @@ class Context:
     links: Links
     scopes: frozenset[str]
     now_ms: int
+    family: Family
+
+    def unit(self) -> Unit:
+        """A reading of the records as they are from here on."""
+        return Unit(self.documents, self.keys)
+
+    async def show(
+        self, resource: Maker[T], unit: Unit, records: Sequence[T], expand: Sequence[str] = ()
+    ) -> list[JsonObject]:
+        """The records as the caller sees them."""
+        return await rendered(self.family, resource, unit, records, self.links, expand)
 
 
 async def list_records(resource: Resource[Any], context: Context, request: RegisterRequest) -> RegisterResponse:
@@ -67,19 +81,19 @@ async def retrieve(resource: Resource[Any], context: Context, request: RegisterR
     """One record, or 304 when the caller has this version."""
     given = parse_query(request.query)
     check_known(given, _expand_parameter(resource))
-    expansions = _expansions(resource, given)
-    unit = Unit(context.documents, context.keys)
+    expand = _expand(resource, given)
+    unit = context.unit()
     record = await unit.get(resource.kind, uuid)
     if record is None:
         raise NotFound
-    content = (await _rendered(resource, context, unit, [record], expansions))[0]
+    [content] = await context.show(resource, unit, [record], expand)
     tag = etag(content, context.keys)
     if is_not_modified(request.headers, tag):
         return RegisterResponse(304, {"ETag": tag})
     return json_response(200, content, headers={"ETag": tag})
 
 
-async def create(resource: Resource[Any], context: Context, request: RegisterRequest) -> RegisterResponse:
+async def create(resource: Maker[Any], context: Context, request: RegisterRequest) -> RegisterResponse:
     """A new record."""
     change = _change(resource, context, request, partial=False)
 
@@ -87,8 +101,8 @@ async def create(resource: Resource[Any], context: Context, request: RegisterReq
         return await resource.create(unit, change)
 
     record = await transact(context.documents, context.keys, decide)
-    content = resource.render(record, context.links)
-    headers = {"Location": content["url"], "ETag": etag(content, context.keys)}
+    [content] = await context.show(resource, context.unit(), [record])
+    headers = {"Location": content["url"], "ETag": etag(content, context.keys)} if "url" in content else None
     return json_response(201, content, headers=headers)
 
 
@@ -103,7 +117,7 @@ async def update(
         return await resource.update(unit, record, change)
 
     record = await transact(context.documents, context.keys, decide)
-    content = resource.render(record, context.links)
+    [content] = await context.show(resource, context.unit(), [record])
     return json_response(200, content, headers={"ETag": etag(content, context.keys)})
 
 
@@ -117,14 +131,14 @@ async def remove(resource: Resource[Any], context: Context, request: RegisterReq
     return RegisterResponse(204)
 
 
-def read_change(resource: Resource[Any], body: Mapping[str, Any], *, partial: bool, now_ms: int) -> Change:
+def read_change(resource: Maker[Any], body: Mapping[str, Any], *, partial: bool, now_ms: int) -> Change:
     """What `body` asks to be stored, with everything that is wrong with its form."""
     faults = Faults()
     given = resource.shape.read_attributes(body, faults, partial=partial)
     return Change(given, faults, partial, now_ms)
 
 
-def _change(resource: Resource[Any], context: Context, request: RegisterRequest, *, partial: bool) -> Change:
+def _change(resource: Maker[Any], context: Context, request: RegisterRequest, *, partial: bool) -> Change:
     body = read_object(request.method, request.headers, request.body)
     return read_change(resource, body, partial=partial, now_ms=context.now_ms)
 
@@ -134,7 +148,8 @@ async def _current(resource: Resource[T], context: Context, request: RegisterReq
     if record is None:
         raise NotFound
     if "if-match" in request.headers:
-        check_if_match(request.headers, etag(resource.render(record, context.links), context.keys))
+        [content] = await context.show(resource, unit, [record])
+        check_if_match(request.headers, etag(content, context.keys))
     return record
 
 
@@ -149,20 +164,17 @@ async def _page(
     resource: Resource[T], context: Context, given: Mapping[str, str], url: str, repeated: Mapping[str, str]
 ) -> JsonObject:
     page = parse_page(given)
-    expansions = _expansions(resource, given)
+    expand = _expand(resource, given)
     faults = Faults()
-    where: list[Condition] = []
-    for each in resource.filters:
-        where.extend(each.conditions(given, context.keys.blind_index, faults))
+    where = await conditions_of(resource.filters, given, context.unit(), faults)
     faults.check()
-    unit = Unit(context.documents, context.keys)
-    records, count = await _find(resource, context, unit, tuple(where), page)
-    results = await _rendered(resource, context, unit, records, expansions)
+    records, count = await _find(resource, context, where, page)
+    results = await context.show(resource, context.unit(), records, expand)
     return envelope(page, count, results, url, repeated)
 
 
 async def _find(
-    resource: Resource[T], context: Context, unit: Unit, where: tuple[Condition, ...], page: PageRequest
+    resource: Resource[T], context: Context, where: tuple[Condition, ...], page: PageRequest
 ) -> tuple[list[T], int]:
     """The records of a page, newest first, and the number on all pages."""
     collection = resource.kind.collection
@@ -176,35 +188,16 @@ async def _find(
     return records, count
 
 
-async def _rendered(
-    resource: Resource[T], context: Context, unit: Unit, records: Sequence[T], expansions: Sequence[Expansion[T]]
-) -> list[JsonObject]:
-    rendered = [resource.render(record, context.links) for record in records]
-    if expansions:
-        for each in rendered:
-            each["_expand"] = {}
-    for expansion in expansions:
-        name = expansion.name.partition(".")[0]
-        if expansion.load is None:
-            for each in rendered:
-                each["_expand"].setdefault(name, expansion.empty)
-        else:
-            parts = await expansion.load(unit, records, context.links)
-            for each, part in zip(rendered, parts, strict=True):
-                each["_expand"][name] = part
-    return rendered
-
-
 def _expand_parameter(resource: Resource[Any]) -> tuple[str, ...]:
-    return ("expand",) if resource.expansions else ()
+    return ("expand",) if resource.expand else ()
 
 
-def _expansions(resource: Resource[T], given: Mapping[str, str]) -> list[Expansion[T]]:
-    """The expansions asked for, in camelCase or in the snake_case of older clients."""
-    offered = {name: each for each in resource.expansions for name in (each.name, snake_case(each.name))}
+def _expand(resource: Resource[Any], given: Mapping[str, str]) -> list[str]:
+    """What is asked to be shown in full, in camelCase or in the snake_case of older clients."""
+    offered = {name: each for each in resource.expand for name in (each, snake_case(each))}
     asked = dict.fromkeys(part.strip() for part in given.get("expand", "").split(",") if part.strip())
     if any(name not in offered for name in asked):
-        reason = f"Kies uit: {', '.join(each.name for each in resource.expansions)}."
+        reason = f"Kies uit: {', '.join(resource.expand)}."
         raise ValidatieFout([InvalidParam("expand", "invalid_choice", reason)])
     return [offered[name] for name in asked]
 

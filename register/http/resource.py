@@ -4,13 +4,13 @@ Routes, OpenAPI and the operations themselves follow from the declaration; a fam
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from register.actions.change import Change
 from register.http.fields import Shape
-from register.http.filters import Filter, Identified
+from register.http.filters import Filter, Identified, Sealed, Through, basic_filters
 from register.http.links import Links
 from register.records.kinds import Kind
 from register.records.unit import Unit
@@ -19,16 +19,20 @@ from storage.documents import JsonObject
 T = TypeVar("T")
 
 
+IdsOf: TypeAlias = Callable[[Unit, Sequence[Any]], Awaitable[list[tuple[str, ...]]]]
+"""Of each record the ids of others that belong to it."""
+
+Load: TypeAlias = Callable[[Unit, Sequence[Any], Links], Awaitable[list[Any]]]
+"""Of each record a part of its body that others hold."""
+
+
 @dataclass(frozen=True, slots=True)
-class Expansion(Generic[T]):
-    """A part that a caller may ask to be put in `_expand`, and how it is found for a page of records at once.
+class Relation:
+    """Records of the resource `target` that a caller may ask to see in full; one of them when not `many`."""
 
-    Without `load` there is nothing of this kind yet: every record gets `empty`.
-    """
-
-    name: str
-    empty: JsonObject | list[JsonObject] | None
-    load: Callable[[Unit, Sequence[T], Links], Awaitable[list[list[JsonObject]]]] | None = None
+    target: str
+    ids: IdsOf
+    many: bool = True
 
 
 Create: TypeAlias = Callable[[Unit, Change], Awaitable[T]]
@@ -36,20 +40,35 @@ Update: TypeAlias = Callable[[Unit, T, Change], Awaitable[T]]
 Remove: TypeAlias = Callable[[Unit, T], Awaitable[None]]
 
 
-@dataclass(frozen=True)
-class Resource(Generic[T]):
-    """One resource of a family. `searchable` offers `POST .../_zoek`."""
+@dataclass(frozen=True, kw_only=True)
+class Maker(Generic[T]):
+    """What can be made by POST, and no more: things that belong together and are records of several resources.
+
+    `extras` are the parts of the body that `render` does not know, by name.
+    """
 
     name: str
     schema_name: str
-    kind: Kind[T]
     shape: Shape
-    filters: tuple[Filter, ...]
     render: Callable[[T, Links], JsonObject]
     create: Create[T]
+    extras: Mapping[str, Load] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource(Maker[T]):
+    """One resource of a family. `searchable` offers `POST .../_zoek`.
+
+    `expand` lists what may be asked for, as paths of `relations`: those of this resource first, then those of what they
+    lead to.
+    """
+
+    kind: Kind[T]
+    filters: tuple[Filter | Through, ...]
     update: Update[T]
     remove: Remove[T]
-    expansions: tuple[Expansion[T], ...] = ()
+    relations: Mapping[str, Relation] = field(default_factory=dict)
+    expand: tuple[str, ...] = ()
     searchable: bool = False
 
     @cached_property
@@ -60,9 +79,10 @@ class Resource(Generic[T]):
     @cached_property
     def identified_by(self) -> tuple[Identified, ...]:
         """The filters that look up an identified partij."""
-        return tuple(each for each in self.filters if isinstance(each, Identified))
+        return tuple(each for each in basic_filters(self.filters) if isinstance(each, Identified))
 
     @cached_property
     def sensitive(self) -> frozenset[str]:
         """The parameters whose value may be a BSN."""
-        return frozenset().union(*(each.sensitive for each in self.identified_by))
+        found = (each for each in basic_filters(self.filters) if isinstance(each, Identified | Sealed))
+        return frozenset().union(*(each.sensitive for each in found))

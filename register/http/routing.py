@@ -8,7 +8,7 @@ from typing import Any
 from register.errors import MethodNotAllowed, NotFound
 from register.http.family import Family
 from register.http.fields import parse_uuid
-from register.http.resource import Resource
+from register.http.resource import Maker, Resource
 
 
 class Operation(Enum):
@@ -42,6 +42,7 @@ _DOCUMENTS = {
     "/schema/openapi.yaml": Operation.OPENAPI_YAML,
 }
 _ON_COLLECTION = {"GET": Operation.LIST, "HEAD": Operation.LIST, "POST": Operation.CREATE}
+_ON_MAKER = {"POST": Operation.CREATE}
 _ON_SEARCH = {"POST": Operation.SEARCH}
 _ON_ITEM = {
     "GET": Operation.RETRIEVE,
@@ -59,7 +60,7 @@ class Place:
 
     template: str
     methods: Mapping[str, Operation]
-    resource: Resource[Any] | None = None
+    resource: Maker[Any] | None = None
     uuid: str = ""
 
     def operation(self, method: str) -> Operation:
@@ -77,6 +78,10 @@ def find_place(family: Family, path: str) -> Place:
     resource = family.by_name.get(first)
     if resource is None or not path.startswith("/") or len(rest) > 1:
         raise NotFound
+    if not isinstance(resource, Resource):
+        if rest:
+            raise NotFound
+        return Place(f"/{first}", _ON_MAKER, resource)
     if not rest:
         return Place(f"/{first}", _ON_COLLECTION, resource)
     if resource.searchable and rest[0] == SEARCH_SEGMENT:

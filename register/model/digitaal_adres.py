@@ -43,6 +43,8 @@ class DigitaalAdres:
     partij: str | None = None
     partij_soort: str | None = None
     partij_kenmerken: tuple[str, ...] = ()
+    betrokkene: str | None = None
+    """Who gave it in a klantcontact."""
 
 
 def is_telefoonnummer(value: str) -> bool:

@@ -50,10 +50,16 @@ class Partij:
     digitale_adressen: tuple[str, ...] = ()
     voorkeurs_digitaal_adres: str | None = None
     identificatoren: tuple[PartijIdentificator, ...] = ()
+    rekeningnummers: tuple[str, ...] = ()
+    voorkeurs_rekeningnummer: str | None = None
 
     def kenmerken(self) -> tuple[str, ...]:
         """The marks of all its identificatoren, each once."""
         return tuple(dict.fromkeys(mark for each in self.identificatoren for mark in each.kenmerken))
+
+    def voorkeursrekening(self) -> str | None:
+        """The preferred bank account, while it is one of its own."""
+        return self.voorkeurs_rekeningnummer if self.voorkeurs_rekeningnummer in self.rekeningnummers else None
 
 
 def fitting_its_kind(partij: Partij) -> Partij:
@@ -104,6 +110,16 @@ def with_address(partij: Partij, adres_uuid: str) -> Partij:
     if adres_uuid in partij.digitale_adressen:
         return partij
     return replace(partij, digitale_adressen=(*partij.digitale_adressen, adres_uuid))
+
+
+def without_rekeningnummer(partij: Partij, uuid: str) -> Partij:
+    """The partij after one of its bank accounts went away."""
+    voorkeur = partij.voorkeurs_rekeningnummer
+    return replace(
+        partij,
+        rekeningnummers=tuple(each for each in partij.rekeningnummers if each != uuid),
+        voorkeurs_rekeningnummer=None if voorkeur == uuid else voorkeur,
+    )
 
 
 def with_identificator(partij: Partij, identificator: PartijIdentificator) -> Partij:

@@ -6,14 +6,20 @@ BSN. What a partij repeats of its identificatoren is the same sealed text.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
+from register.model.actor import Actor, ActorKlantcontact
 from register.model.adres import Adres
 from register.model.contactnaam import Contactnaam
 from register.model.digitaal_adres import DigitaalAdres, SoortDigitaalAdres
+from register.model.interne_taak import InterneTaak
+from register.model.klantcontact import Betrokkene, Bijlage, Klantcontact, Onderwerpobject
 from register.model.partij import Partij, SoortPartij
+from register.model.partij_delen import Categorie, CategorieRelatie, Rekeningnummer, Vertegenwoordiging
 from register.model.partij_identificator import Identificatie, PartijIdentificator, Soort
+from register.model.sealing import index_of
 from register.privacy import TENANT_KEYS, TenantKeys
+from register.records.codec import Codec
 from storage.documents import Collection, JsonObject
 
 T = TypeVar("T")
@@ -57,6 +63,8 @@ def _encode_partij(partij: Partij, keys: TenantKeys) -> JsonObject:
         "werkte_voor_partij": partij.werkte_voor_partij,
         "digitale_adressen": list(partij.digitale_adressen),
         "voorkeurs_digitaal_adres": partij.voorkeurs_digitaal_adres,
+        "rekeningnummers": list(partij.rekeningnummers),
+        "voorkeurs_rekeningnummer": partij.voorkeurs_rekeningnummer,
         "identificatoren": [_encode_identificator(each, keys) for each in partij.identificatoren],
         "kenmerken": list(partij.kenmerken()),
     }
@@ -81,6 +89,8 @@ def _decode_partij(body: Mapping[str, Any], keys: TenantKeys) -> Partij:
         werkte_voor_partij=body["werkte_voor_partij"],
         digitale_adressen=tuple(body["digitale_adressen"]),
         voorkeurs_digitaal_adres=body["voorkeurs_digitaal_adres"],
+        rekeningnummers=tuple(body.get("rekeningnummers", ())),
+        voorkeurs_rekeningnummer=body.get("voorkeurs_rekeningnummer"),
         identificatoren=tuple(_decode_identificator(each, keys) for each in body["identificatoren"]),
     )
 
@@ -141,6 +151,7 @@ PARTIJEN: Kind[Partij] = Kind(
         "register_partijen",
         fields=(
             CREATED,
+            "uuid",
             "nummer",
             "soort_partij",
             "indicatie_actief",
@@ -176,6 +187,7 @@ DIGITALE_ADRESSEN: Kind[DigitaalAdres] = Kind(
             "verificatie_datum",
             "partij",
             "partij_soort",
+            "betrokkene",
         ),
         array_fields=("partij_kenmerken",),
     ),
@@ -191,10 +203,120 @@ UNIQUE_KEYS: Kind[UniqueKey] = Kind(
     lambda key: key.id,
 )
 
+
+class _Record(Protocol):
+    @property
+    def uuid(self) -> str: ...
+
+
+R = TypeVar("R", bound=_Record)
+
+
+def _plain_kind(name: str, cls: type[R], fields: tuple[str, ...] = (), array_fields: tuple[str, ...] = ()) -> Kind[R]:
+    """A kind whose body follows from the class."""
+    codec = Codec(cls)
+    collection = Collection(f"register_{name}", (CREATED, *fields), array_fields)
+    return Kind(collection, codec.encode, codec.decode, lambda record: record.uuid)
+
+
+def _identificator_fields(name: str, object_id: str = "object_id") -> tuple[str, ...]:
+    parts = (object_id, "code_objecttype", "code_register", "code_soort_object_id")
+    return tuple(f"{name}.{part}" for part in parts)
+
+
+KLANTCONTACTEN: Kind[Klantcontact] = _plain_kind(
+    "klantcontacten",
+    Klantcontact,
+    (
+        "uuid",
+        "nummer",
+        "referentienummer",
+        "kanaal",
+        "onderwerp",
+        "inhoud",
+        "reactie",
+        "indicatie_contact_gelukt",
+        "vertrouwelijk",
+        "plaatsgevonden_op",
+    ),
+    ("leidde_tot_interne_taken", "had_betrokkenen"),
+)
+BETROKKENEN: Kind[Betrokkene] = _plain_kind(
+    "betrokkenen",
+    Betrokkene,
+    (
+        "uuid",
+        "rol",
+        "had_klantcontact",
+        "was_partij",
+        "organisatienaam",
+        "contactnaam.voorletters",
+        "contactnaam.voornaam",
+        "contactnaam.voorvoegsel_achternaam",
+        "contactnaam.achternaam",
+    ),
+    ("digitale_adressen",),
+)
+ONDERWERPOBJECTEN: Kind[Onderwerpobject] = _plain_kind(
+    "onderwerpobjecten",
+    Onderwerpobject,
+    (
+        "uuid",
+        "klantcontact",
+        "was_klantcontact",
+        *_identificator_fields("onderwerpobjectidentificator", index_of("object_id")),
+    ),
+)
+BIJLAGEN: Kind[Bijlage] = _plain_kind(
+    "bijlagen",
+    Bijlage,
+    ("was_bijlage_van_klantcontact", *_identificator_fields("bijlageidentificator")),
+)
+ACTOREN: Kind[Actor] = _plain_kind(
+    "actoren",
+    Actor,
+    ("uuid", "naam", "soort_actor", "indicatie_actief", *_identificator_fields("actoridentificator")),
+)
+ACTOR_KLANTCONTACTEN: Kind[ActorKlantcontact] = _plain_kind(
+    "actor_klantcontacten", ActorKlantcontact, ("actor", "klantcontact")
+)
+INTERNE_TAKEN: Kind[InterneTaak] = _plain_kind(
+    "interne_taken",
+    InterneTaak,
+    ("nummer", "referentienummer", "status", "toegewezen_op", "aanleidinggevend_klantcontact"),
+    ("toegewezen_aan_actoren",),
+)
+VERTEGENWOORDIGINGEN: Kind[Vertegenwoordiging] = _plain_kind(
+    "vertegenwoordigingen", Vertegenwoordiging, ("vertegenwoordigende_partij", "vertegenwoordigde_partij")
+)
+CATEGORIEEN: Kind[Categorie] = _plain_kind("categorieen", Categorie, ("uuid", "naam"))
+CATEGORIE_RELATIES: Kind[CategorieRelatie] = _plain_kind(
+    "categorie_relaties", CategorieRelatie, ("partij", "categorie", "begin_datum", "eind_datum")
+)
+REKENINGNUMMERS: Kind[Rekeningnummer] = _plain_kind(
+    "rekeningnummers", Rekeningnummer, ("uuid", "iban", "bic", "partij")
+)
+
 COLLECTIONS: tuple[Collection, ...] = (
     TENANT_KEYS,
-    PARTIJEN.collection,
-    IDENTIFICATOREN.collection,
-    DIGITALE_ADRESSEN.collection,
     UNIQUE_KEYS.collection,
+    *(
+        kind.collection
+        for kind in (
+            PARTIJEN,
+            IDENTIFICATOREN,
+            DIGITALE_ADRESSEN,
+            KLANTCONTACTEN,
+            BETROKKENEN,
+            ONDERWERPOBJECTEN,
+            BIJLAGEN,
+            ACTOREN,
+            ACTOR_KLANTCONTACTEN,
+            INTERNE_TAKEN,
+            VERTEGENWOORDIGINGEN,
+            CATEGORIEEN,
+            CATEGORIE_RELATIES,
+            REKENINGNUMMERS,
+        )
+    ),
 )

@@ -70,6 +70,11 @@ class Unit:
             if not cursor:
                 return found
 
+    async def find_some(self, kind: Kind[T], where: tuple[Condition, ...], most: int) -> list[T]:
+        """At most so many stored records that meet the conditions; what is only staged is not searched."""
+        page = await self._documents.find(kind.collection, Query(where, limit=most))
+        return [kind.decode(document.body, self.keys) for document in page.documents]
+
     def put(self, kind: Kind[T], record: T) -> None:
         """Stage the record: at the revision that was read, or as a new one when none was read."""
         key = (kind.collection.name, kind.key(record))

@@ -120,7 +120,7 @@ class World:
         content = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
         request = RegisterRequest(
             method,
-            path if path.startswith("/klant") else API + path,
+            path if path.startswith("/klantinteracties") else API + path,
             arrival or Internal(self.a),
             query if isinstance(query, str) else urlencode(query),
             {**sent, **(headers or {})},
@@ -140,6 +140,24 @@ class World:
         made = await self.call("POST", "/digitaleadressen", adres_body(partij, soort, adres, **extra))
         assert made.status == 201, made.raw
         return made.body
+
+    async def made(self, path: str, body: dict[str, Any]) -> Any:
+        """A new record."""
+        made = await self.call("POST", path, body)
+        assert made.status == 201, made.raw
+        return made.body
+
+    async def klantcontact(self, **extra: Any) -> Any:
+        """A new klantcontact."""
+        return await self.made("/klantcontacten", contact_body(**extra))
+
+    async def betrokkene(self, klantcontact: str, partij: str | None = None, **extra: Any) -> Any:
+        """A new betrokkene."""
+        return await self.made("/betrokkenen", betrokkene_body(klantcontact, partij, **extra))
+
+    async def actor(self, naam: str = "Jansen", **extra: Any) -> Any:
+        """A new actor."""
+        return await self.made("/actoren", {"naam": naam, "soortActor": "medewerker", **extra})
 
     async def identificator(self, item: dict[str, Any]) -> Any:
         """A new identificator on its own."""
@@ -179,6 +197,15 @@ def item(soort: str, value: str, *, parent: str | None = None, **extra: Any) -> 
     if parent is not None:
         made["subIdentificatorVan"] = {"uuid": parent}
     return made
+
+
+def contact_body(**extra: Any) -> dict[str, Any]:
+    return {"kanaal": "telefoon", "onderwerp": "Paspoort", "taal": "nld", "vertrouwelijk": False, **extra}
+
+
+def betrokkene_body(klantcontact: str, partij: str | None = None, **extra: Any) -> dict[str, Any]:
+    who = {"wasPartij": None if partij is None else {"uuid": partij}, "rol": "klant", "initiator": True}
+    return {"hadKlantcontact": {"uuid": klantcontact}, **who, **extra}
 
 
 def adres_body(partij: str | None, soort: str, adres: str, **extra: Any) -> dict[str, Any]:

@@ -2,11 +2,14 @@
 
 from register.actions.digitale_adressen import create_adres, remove_adres, update_adres
 from register.families.klantinteracties.shapes import DIGITAAL_ADRES
-from register.http.filters import Exact, NotYet, OnDay, OneOf, Part, Related, YesNo, identified
+from register.http.filters import Exact, OnDay, OneOf, Part, Related, Through, YesNo, identified
 from register.http.links import Links
-from register.http.resource import Expansion, Resource
+from register.http.relations import own
+from register.http.resource import Relation, Resource
 from register.model.digitaal_adres import DigitaalAdres, SoortDigitaalAdres
+from register.model.klantcontact import Rol
 from register.model.partij import SoortPartij
+from register.records.kinds import BETROKKENEN
 from register.records.kinds import DIGITALE_ADRESSEN as KIND
 from storage.documents import JsonObject
 
@@ -18,7 +21,7 @@ def render_adres(adres: DigitaalAdres, links: Links) -> JsonObject:
     return {
         "uuid": adres.uuid,
         "url": links.item(NAME, adres.uuid),
-        "verstrektDoorBetrokkene": None,
+        "verstrektDoorBetrokkene": links.reference("betrokkenen", adres.betrokkene),
         "verstrektDoorPartij": links.reference("partijen", adres.partij),
         "adres": adres.adres,
         "soortDigitaalAdres": adres.soort_digitaal_adres.value,
@@ -43,7 +46,8 @@ DIGITALE_ADRESSEN: Resource[DigitaalAdres] = Resource(
         YesNo("isStandaardAdres", "is_standaard_adres"),
         YesNo("isGeverifieerd", "verificatie_datum", presence=True),
         OnDay("verificatieDatum", "verificatie_datum"),
-        NotYet(("verstrektDoorBetrokkene__uuid", "verstrektDoorBetrokkene__url", "verstrektDoorBetrokkene__rol")),
+        Related("verstrektDoorBetrokkene", "betrokkene"),
+        Through(BETROKKENEN, (OneOf("verstrektDoorBetrokkene__rol", "rol", Rol),), "betrokkene"),
         Related("verstrektDoorPartij", "partij"),
         OneOf("verstrektDoorPartij__soortPartij", "partij_soort", SoortPartij),
         identified(
@@ -56,10 +60,11 @@ DIGITALE_ADRESSEN: Resource[DigitaalAdres] = Resource(
     create=create_adres,
     update=update_adres,
     remove=remove_adres,
-    expansions=(
-        Expansion("verstrektDoorBetrokkene", None),
-        Expansion("verstrektDoorBetrokkene.hadKlantcontact", None),
-        Expansion("verstrektDoorBetrokkene.hadKlantcontact.leiddeTotInterneTaken", None),
+    relations={"verstrektDoorBetrokkene": Relation("betrokkenen", own("betrokkene"), many=False)},
+    expand=(
+        "verstrektDoorBetrokkene",
+        "verstrektDoorBetrokkene.hadKlantcontact",
+        "verstrektDoorBetrokkene.hadKlantcontact.leiddeTotInterneTaken",
     ),
     searchable=True,
 )

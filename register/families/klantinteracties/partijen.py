@@ -1,20 +1,19 @@
 """The resource `partijen`."""
 
-from collections.abc import Sequence
-
 from register.actions.change import Change
 from register.actions.partijen import create_partij, remove_partij, update_partij
 from register.families.klantinteracties.digitale_adressen import NAME as ADRESSEN
-from register.families.klantinteracties.digitale_adressen import render_adres
+from register.families.klantinteracties.partij_delen import categorie_relaties, vertegenwoordigden
 from register.families.klantinteracties.partij_identificatoren import render_identificator
 from register.families.klantinteracties.shapes import NAMEN, PARTIJ
-from register.http.filters import Exact, Filter, NotYet, OneOf, YesNo, identified
+from register.http.filters import AnyName, Exact, Filter, OneOf, Related, Through, YesNo, identified
 from register.http.links import Links
-from register.http.resource import Expansion, Resource
+from register.http.relations import ids_of, naming, own, references
+from register.http.resource import Relation, Resource
 from register.model.adres import Adres
 from register.model.contactnaam import Contactnaam
 from register.model.partij import Partij, SoortPartij
-from register.records.kinds import DIGITALE_ADRESSEN
+from register.records.kinds import BETROKKENEN, CATEGORIE_RELATIES, CATEGORIEEN, VERTEGENWOORDIGINGEN
 from register.records.kinds import PARTIJEN as KIND
 from register.records.unit import Unit
 from storage.documents import JsonObject
@@ -63,7 +62,7 @@ def _render_naam(partij: Partij, links: Links) -> JsonObject:
 
 
 def render_partij(partij: Partij, links: Links) -> JsonObject:
-    """The partij as the API shows it; what there is none of yet is empty."""
+    """The partij as the API shows it; what other records know of it follows."""
     return {
         "uuid": partij.uuid,
         "url": links.item(NAME, partij.uuid),
@@ -74,8 +73,8 @@ def render_partij(partij: Partij, links: Links) -> JsonObject:
         "digitaleAdressen": [links.reference(ADRESSEN, uuid) for uuid in partij.digitale_adressen],
         "voorkeursDigitaalAdres": links.reference(ADRESSEN, partij.voorkeurs_digitaal_adres),
         "vertegenwoordigden": [],
-        "rekeningnummers": [],
-        "voorkeursRekeningnummer": None,
+        "rekeningnummers": [links.reference("rekeningnummers", uuid) for uuid in partij.rekeningnummers],
+        "voorkeursRekeningnummer": links.reference("rekeningnummers", partij.voorkeursrekening()),
         "partijIdentificatoren": [render_identificator(each, links) for each in partij.identificatoren],
         "soortPartij": partij.soort_partij.value,
         "indicatieGeheimhouding": partij.indicatie_geheimhouding,
@@ -106,10 +105,7 @@ def _with_naam(change: Change, current: SoortPartij | None) -> Change:
     return Change(given, change.faults, change.partial, change.now_ms)
 
 
-async def _adressen(unit: Unit, partijen: Sequence[Partij], links: Links) -> list[list[JsonObject]]:
-    uuids = [uuid for partij in partijen for uuid in partij.digitale_adressen]
-    found = await unit.get_many(DIGITALE_ADRESSEN, uuids)
-    return [[render_adres(found[uuid], links) for uuid in each.digitale_adressen if uuid in found] for each in partijen]
+_BETROKKENEN_OF = naming(BETROKKENEN, "was_partij")
 
 
 def _adres_filters(name: str) -> tuple[Filter, ...]:
@@ -131,7 +127,18 @@ PARTIJEN: Resource[Partij] = Resource(
         OneOf("soortPartij", "soort_partij", SoortPartij),
         YesNo("indicatieActief", "indicatie_actief"),
         YesNo("indicatieGeheimhouding", "indicatie_geheimhouding"),
-        NotYet(("vertegenwoordigdePartij__uuid", "vertegenwoordigdePartij__url", "categorierelatie__categorie__naam")),
+        Through(
+            VERTEGENWOORDIGINGEN,
+            (Related("vertegenwoordigdePartij", "vertegenwoordigde_partij"),),
+            "uuid",
+            by="vertegenwoordigende_partij",
+        ),
+        Through(
+            CATEGORIE_RELATIES,
+            (Through(CATEGORIEEN, (AnyName("categorierelatie__categorie__naam", "naam"),), "categorie"),),
+            "uuid",
+            by="partij",
+        ),
         identified("partijIdentificator", "kenmerken", parent_prefix="subIdentificatorVan"),
         *_adres_filters("bezoekadres"),
         *_adres_filters("correspondentieadres"),
@@ -140,11 +147,16 @@ PARTIJEN: Resource[Partij] = Resource(
     create=_create,
     update=_update,
     remove=remove_partij,
-    expansions=(
-        Expansion("digitaleAdressen", [], _adressen),
-        Expansion("betrokkenen", []),
-        Expansion("betrokkenen.hadKlantcontact", []),
-        Expansion("categorieRelaties", []),
-    ),
+    extras={
+        "betrokkenen": references("betrokkenen", ids_of(_BETROKKENEN_OF)),
+        "categorieRelaties": categorie_relaties,
+        "vertegenwoordigden": vertegenwoordigden,
+    },
+    relations={
+        "digitaleAdressen": Relation(ADRESSEN, own("digitale_adressen")),
+        "betrokkenen": Relation("betrokkenen", ids_of(_BETROKKENEN_OF)),
+        "categorieRelaties": Relation("categorie-relaties", ids_of(naming(CATEGORIE_RELATIES, "partij"))),
+    },
+    expand=("digitaleAdressen", "betrokkenen", "betrokkenen.hadKlantcontact", "categorieRelaties"),
     searchable=True,
 )

@@ -1,5 +1,6 @@
 """The objects of the API: names, limits and what is required, as in the published OpenAPI of klantinteracties 0.9.0."""
 
+from register.families.klantinteracties.parts import ADRES, CONTACTNAAM, OWN, REFERENCES, VOLLEDIGE_NAAM
 from register.http.fields import (
     Anything,
     Attribute,
@@ -11,66 +12,22 @@ from register.http.fields import (
     Reference,
     Shape,
     Text,
-    Whole,
 )
 from register.model.digitaal_adres import SoortDigitaalAdres
 from register.model.partij import MAX_DIGITALE_ADRESSEN, SoortPartij
 from register.model.partij_identificator import OBJECTTYPEN, REGISTERS, Soort
-from storage.documents import JsonObject
 
 _MAX_IDENTIFICATOREN = 20
-_REFERENCES: JsonObject = {"type": "array", "items": Reference().schema()}
-
-_OWN = (
-    Attribute("uuid", Id(), read_only=True, description="Unieke (technische) identificatiecode."),
-    Attribute("url", Anything({"type": "string", "format": "uri"}, nullable=False), read_only=True),
-)
-
-ADRES = Shape(
-    (
-        Attribute(
-            "nummeraanduidingId", Text(16, pattern="[0-9]{16}", pattern_hint="Een BAG-id van 16 cijfers werd verwacht.")
-        ),
-        Attribute("straatnaam", Text(255)),
-        Attribute("huisnummer", Whole(1, 99999, nullable=True)),
-        Attribute("huisnummertoevoeging", Text(20)),
-        Attribute(
-            "postcode",
-            Text(7, pattern="[1-9][0-9]{3} [A-Z]{2}", pattern_hint="Een postcode als 1234 AB werd verwacht."),
-        ),
-        Attribute("stad", Text(255)),
-        Attribute("adresregel1", Text(80)),
-        Attribute("adresregel2", Text(80)),
-        Attribute("adresregel3", Text(80)),
-        Attribute(
-            "land",
-            Text(2, min_length=2, pattern="[A-Z]{2}", pattern_hint="Een landcode van twee hoofdletters werd verwacht."),
-        ),
-    ),
-    nullable=True,
-)
-
-CONTACTNAAM = Shape(
-    (
-        Attribute("voorletters", Text(10)),
-        Attribute("voornaam", Text(200)),
-        Attribute("voorvoegselAchternaam", Text(10)),
-        Attribute("achternaam", Text(200)),
-    ),
-    nullable=True,
-)
-
-_VOLLEDIGE_NAAM = Attribute("volledigeNaam", Anything({"type": "string"}, nullable=False), read_only=True)
 
 NAMEN: dict[SoortPartij, Shape] = {
-    SoortPartij.PERSOON: Shape((Attribute("contactnaam", CONTACTNAAM), _VOLLEDIGE_NAAM), nullable=True),
+    SoortPartij.PERSOON: Shape((Attribute("contactnaam", CONTACTNAAM), VOLLEDIGE_NAAM), nullable=True),
     SoortPartij.ORGANISATIE: Shape((Attribute("naam", Text(200)),), nullable=True),
     SoortPartij.CONTACTPERSOON: Shape(
         (
-            _OWN[0],
+            OWN[0],
             Attribute("werkteVoorPartij", Reference(nullable=True)),
             Attribute("contactnaam", CONTACTNAAM),
-            _VOLLEDIGE_NAAM,
+            VOLLEDIGE_NAAM,
         ),
         nullable=True,
     ),
@@ -93,13 +50,13 @@ _IDENTIFICATOR = (
     Attribute("subIdentificatorVan", Reference(nullable=True)),
 )
 
-PARTIJ_IDENTIFICATOR = Shape((*_OWN, *_IDENTIFICATOR))
+PARTIJ_IDENTIFICATOR = Shape((*OWN, *_IDENTIFICATOR))
 
-_IDENTIFICATOR_IN_PARTIJ = Shape((Attribute("uuid", Id(nullable=True)), _OWN[1], *_IDENTIFICATOR))
+_IDENTIFICATOR_IN_PARTIJ = Shape((Attribute("uuid", Id(nullable=True)), OWN[1], *_IDENTIFICATOR))
 
 DIGITAAL_ADRES = Shape(
     (
-        *_OWN,
+        *OWN,
         Attribute("verstrektDoorBetrokkene", Reference(nullable=True)),
         Attribute("verstrektDoorPartij", Reference(nullable=True)),
         Attribute("adres", Text(80, blank=False), required=True),
@@ -116,18 +73,18 @@ DIGITAAL_ADRES = Shape(
 
 PARTIJ = Shape(
     (
-        *_OWN,
+        *OWN,
         Attribute(
             "nummer",
             Text(10, nullable=True, pattern="[0-9]+", pattern_hint="Alleen cijfers zijn toegestaan."),
             description="Verouderd: uniek nummer voor gebruik tussen mensen.",
         ),
         Attribute("interneNotitie", Text(1000)),
-        Attribute("betrokkenen", Anything(_REFERENCES, nullable=False), read_only=True),
-        Attribute("categorieRelaties", Anything(_REFERENCES, nullable=False), read_only=True),
+        Attribute("betrokkenen", Anything(REFERENCES, nullable=False), read_only=True),
+        Attribute("categorieRelaties", Anything(REFERENCES, nullable=False), read_only=True),
         Attribute("digitaleAdressen", ListOf(Reference(), MAX_DIGITALE_ADRESSEN, nullable=True)),
         Attribute("voorkeursDigitaalAdres", Reference(nullable=True)),
-        Attribute("vertegenwoordigden", Anything(_REFERENCES, nullable=False), read_only=True),
+        Attribute("vertegenwoordigden", Anything(REFERENCES, nullable=False), read_only=True),
         Attribute("rekeningnummers", ListOf(Reference(), 100, nullable=True)),
         Attribute("voorkeursRekeningnummer", Reference(nullable=True)),
         Attribute("partijIdentificatoren", ListOf(_IDENTIFICATOR_IN_PARTIJ, _MAX_IDENTIFICATOREN, nullable=True)),

@@ -116,7 +116,7 @@ async def test_another_kind_drops_the_names_of_the_old_one(any_world: World) -> 
     ("given", "params"),
     [
         ({"rekeningnummers": [{"uuid": NOBODY}]}, {"rekeningnummers.0.uuid": "does_not_exist"}),
-        ({"voorkeursRekeningnummer": {"uuid": NOBODY}}, {"voorkeursRekeningnummer.uuid": "does_not_exist"}),
+        ({"voorkeursRekeningnummer": {"uuid": NOBODY}}, {"voorkeursRekeningnummer": "invalid"}),
         ({"digitaleAdressen": [{"uuid": NOBODY}]}, {"digitaleAdressen.0.uuid": "does_not_exist"}),
         ({"voorkeursDigitaalAdres": {"uuid": NOBODY}}, {"voorkeursDigitaalAdres": "invalid"}),
     ],

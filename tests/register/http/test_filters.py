@@ -5,10 +5,10 @@ import pytest
 from register.errors import Faults
 from register.http.filters import (
     NOTHING,
+    AnyName,
     Exact,
     Filter,
     Identified,
-    NotYet,
     OnDay,
     OneOf,
     Part,
@@ -16,7 +16,7 @@ from register.http.filters import (
     YesNo,
     identified,
 )
-from storage.documents import AnyElement, Condition, Contains, Eq, Range
+from storage.documents import AnyElement, Condition, Contains, Eq, In, Range
 
 UUID = "1a2b3c4d-0000-4000-8000-0123456789ab"
 
@@ -52,7 +52,8 @@ def conditions(each: Filter, **given: str) -> tuple[tuple[Condition, ...], list[
         (Related("a", "f"), {"a__url": f"https://elsewhere.test/x/{UUID}"}, (Eq("f", UUID),)),
         (Related("a", "f"), {"a__url": f"https://elsewhere.test/x/{UUID}/"}, (NOTHING,)),
         (Related("a", "f"), {"a__uuid": "x"}, (NOTHING,)),
-        (NotYet(("a", "b")), {"b": "x"}, (NOTHING,)),
+        (AnyName("a", "f"), {"a": "x, y,"}, (In("f", ("x", "y")),)),
+        (AnyName("a", "f"), {"a": " , "}, ()),
     ],
 )  # fmt: skip
 def test_a_parameter_becomes_conditions(each: Filter, given: dict[str, str], expected: tuple[Condition, ...]) -> None:
@@ -61,7 +62,7 @@ def test_a_parameter_becomes_conditions(each: Filter, given: dict[str, str], exp
 
 ALL: list[Filter] = [
     *(Exact("a", "f"), Part("a", "f"), OneOf("a", "f", Kleur), YesNo("a", "f"), OnDay("a", "f")),
-    *(Related("a", "f"), NotYet(("a",)), identified("a", "f", parent_prefix="b")),
+    *(Related("a", "f"), AnyName("a", "f"), identified("a", "f", parent_prefix="b")),
 ]
 
 

@@ -92,6 +92,36 @@ async def test_a_search_with_the_keys_that_a_form_sends(any_world: World) -> Non
     assert (await any_world.call("POST", f"{PATH}/_zoek", keys)).body["results"] == [adres]
 
 
+async def test_an_address_given_in_a_klantcontact(any_world: World) -> None:
+    contact = await any_world.klantcontact()
+    betrokkene = await any_world.betrokkene(contact["uuid"], rol="vertegenwoordiger")
+    by = {"verstrektDoorBetrokkene": {"uuid": betrokkene["uuid"]}}
+    adres = await any_world.adres(None, "email", "jan@example.nl", **by)
+    assert adres["verstrektDoorBetrokkene"]["url"] == betrokkene["url"]
+    read = await any_world.call("GET", f"/betrokkenen/{betrokkene['uuid']}")
+    assert [each["uuid"] for each in read.body["digitaleAdressen"]] == [adres["uuid"]]
+    other = await any_world.adres(None, "email", "piet@example.nl")
+    for query, found in (
+        ({"verstrektDoorBetrokkene__uuid": betrokkene["uuid"]}, [adres["uuid"]]),
+        ({"verstrektDoorBetrokkene__url": betrokkene["url"]}, [adres["uuid"]]),
+        ({"verstrektDoorBetrokkene__rol": "vertegenwoordiger"}, [adres["uuid"]]),
+        ({"verstrektDoorBetrokkene__rol": "klant"}, []),
+        ({}, [other["uuid"], adres["uuid"]]),
+    ):
+        assert await any_world.found(PATH, **query) == found
+    query = "expand=verstrektDoorBetrokkene.hadKlantcontact.leiddeTotInterneTaken"
+    shown = (await any_world.call("GET", f"{PATH}/{adres['uuid']}", query=query)).body["_expand"]
+    assert shown["verstrektDoorBetrokkene"]["_expand"]["hadKlantcontact"]["uuid"] == contact["uuid"]
+    missing = await any_world.call("PATCH", f"{PATH}/{other['uuid']}", {"verstrektDoorBetrokkene": {"uuid": NOBODY}})
+    assert missing.params == {"verstrektDoorBetrokkene.uuid": "does_not_exist"}
+    # It goes with the klantcontact, unless a partij has it.
+    partij = await any_world.partij()
+    kept = await any_world.adres(partij["uuid"], "email", "a@example.nl", **by)
+    assert (await any_world.call("DELETE", f"/klantcontacten/{contact['uuid']}")).status == 204
+    assert await any_world.found(PATH) == [kept["uuid"], other["uuid"]]
+    assert (await any_world.call("GET", f"{PATH}/{kept['uuid']}")).body["verstrektDoorBetrokkene"] is None
+
+
 async def test_expansions_are_empty_while_there_is_nothing(world: World) -> None:
     adres = await world.adres(None, "overig", "x")
     query = "expand=verstrektDoorBetrokkene.hadKlantcontact.leiddeTotInterneTaken"
