@@ -46,6 +46,10 @@ class BadAnswer(Exception):
     """What came is no answer that may go on; the message says why."""
 
 
+class NoAnswer(BadAnswer):
+    """What came is nothing that was said to this request."""
+
+
 class Progress(Enum):
     """Where an answer stands."""
 
@@ -129,7 +133,7 @@ class AnswerReader:
         """Read on. Raises: BadAnswer; then nothing of it goes on that has not gone."""
         self._measure(data)
         if self._received == len(data) and not _BEGINNING.startswith(data[: len(_BEGINNING)]):
-            raise BadAnswer(_NOT_HTTP)
+            raise NoAnswer(_NOT_HTTP)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as stop:

@@ -10,7 +10,7 @@ never used again.
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from gateway.relay.answer import AnswerReader, BadAnswer, Progress
+from gateway.relay.answer import AnswerReader, BadAnswer, NoAnswer, Progress
 from gateway.relay.exchange import Exchange
 from gateway.relay.familiar import FamiliarAnswer, head_of
 from gateway.relay.ticker import NEVER
@@ -164,6 +164,10 @@ class Outbound(asyncio.Protocol):
         reader = self._reader_for(exchange)
         try:
             progress = reader.feed(data)
+        except NoAnswer as error:
+            self._has_begun = False  # on a connection that was used it is what was left of an answer before
+            self._failed(str(error), is_lost=True)
+            return
         except BadAnswer as error:
             self._failed(str(error))
             return

@@ -3,7 +3,7 @@
 The verdict is a list of what went wrong, in words; an empty one is good.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tests.smuggling.answers import FORMS, PLAIN, Form, read_script
@@ -50,14 +50,21 @@ def fate_of(request: Request, *, may_refuse: bool = False) -> Fate:
     return Fate(request, digest, told, said.final, must, form.early, said.adds_later)
 
 
-def faults_of(reading: Reading, said: Conversation, *, may_refuse: bool = False) -> Iterator[str]:
-    """What is wrong with what the client got back."""
+def adds_later(readings: Iterable[Reading]) -> bool:
+    """Whether the server says more after one of its answers: whoever is served by that connection next may meet it."""
+    return any(fate_of(request).adds_later for reading in readings for request in reading.requests)
+
+
+def faults_of(
+    reading: Reading, said: Conversation, *, may_refuse: bool = False, may_meet_more: bool = False
+) -> Iterator[str]:
+    """What is wrong with what the client got back; `may_meet_more` is what `adds_later` says of other clients."""
     fates = [fate_of(request, may_refuse=may_refuse) for request in reading.requests]
     if said.fault:
         yield f"an answer is not framed ({said.fault}): {said.rest[:200]!r}"
     for number, answer in enumerate(said.answers):
         if number < len(fates):
-            meets_more = number > 0 and fates[number - 1].adds_later
+            meets_more = may_meet_more or (number > 0 and fates[number - 1].adds_later)
             yield from _faults_of_answer(number, answer, fates[number], may_fail=meets_more)
         elif echo(answer) is not None:
             yield f"answer {number} is to no request: {answer.status} {echo(answer)!r}"

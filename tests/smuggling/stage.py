@@ -33,7 +33,7 @@ from tests.gateway.dataplane import data_plane, inway_name
 from tests.gateway.material import CONSUMER, PROVIDER, client_tls, key_pair
 from tests.smuggling.conversation import Connect, Conversation, Reading, converse, cut, read_stream
 from tests.smuggling.essence import essence
-from tests.smuggling.oracle import faults_of, faults_of_parts, faults_of_service
+from tests.smuggling.oracle import adds_later, faults_of, faults_of_parts, faults_of_service
 from tests.smuggling.server import ReferenceServer, Seen, reference_server
 
 _SETTLED_S = 10
@@ -129,7 +129,9 @@ class Stage:
         outcomes = []
         for reading, talk in zip(readings, talks, strict=True):
             own, said = _belonging_to(reading, seen), talk.result()
-            faults = (*faults_of(reading, said, may_refuse=may_refuse), *faults_of_service(reading, said, own), *common)
+            meets = adds_later(other for other in readings if other is not reading)
+            back = faults_of(reading, said, may_refuse=may_refuse, may_meet_more=meets)
+            faults = (*back, *faults_of_service(reading, said, own), *common)
             outcomes.append(Outcome(reading, said, own, faults))
         return outcomes
 

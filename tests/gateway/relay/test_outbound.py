@@ -68,3 +68,22 @@ async def test_a_connection_that_its_server_closed_is_not_used() -> None:
             assert (await wire.ask(POST + b"\r\n")).status == 200  # which would not be said twice
             await asyncio.sleep(0.05)
     assert service.connections == 3
+
+
+async def left_over(request: Message, wire: Wire) -> None:
+    """Answers HEAD with a body, which comes when the next request is there, as bad Services do."""
+    if request.head.start.startswith("HEAD"):
+        await wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n")
+        await asyncio.sleep(0.2)
+        await wire.send(b"body")
+    else:
+        await answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")(request, wire)
+
+
+async def test_what_is_left_of_an_answer_before_is_no_answer() -> None:
+    service = EchoService()
+    service.behaviour = left_over
+    async with listening(service.serve) as port, relay_alone(port) as alone, alone.client() as wire:
+        assert (await wire.ask(b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n")).status == 200
+        assert (await wire.ask(GET)).body == b"ok"
+        assert service.connections == 2
