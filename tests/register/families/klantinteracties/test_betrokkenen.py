@@ -52,8 +52,8 @@ async def test_filters(any_world: World) -> None:
         {"verstrektedigitaalAdres__adres": "jan@example.nl"},
     ):
         assert await any_world.found(PATH, **query) == [made["uuid"]], query
-    query = "expand=hadKlantcontact,wasPartij,digitaleAdressen"
-    expanded = (await any_world.call("GET", f"{PATH}/{made['uuid']}", query=query)).body["_expand"]
+    asked = "expand=hadKlantcontact,wasPartij,digitaleAdressen"
+    expanded = (await any_world.call("GET", f"{PATH}/{made['uuid']}", query=asked)).body["_expand"]
     assert expanded["hadKlantcontact"]["uuid"] == contact["uuid"]
     assert expanded["wasPartij"]["uuid"] == person["uuid"]
     assert [each["uuid"] for each in expanded["digitaleAdressen"]] == [adres["uuid"]]
@@ -63,8 +63,8 @@ async def test_a_partij_shows_its_betrokkenen(any_world: World) -> None:
     person = await any_world.partij()
     contact = await any_world.klantcontact()
     made = await any_world.betrokkene(contact["uuid"], person["uuid"])
-    query = "expand=betrokkenen.hadKlantcontact"
-    [read] = (await any_world.call("GET", "/partijen", query=query)).body["results"]
+    asked = "expand=betrokkenen.hadKlantcontact"
+    [read] = (await any_world.call("GET", "/partijen", query=asked)).body["results"]
     assert read["betrokkenen"] == [{"uuid": made["uuid"], "url": made["url"]}]
     assert read["_expand"]["betrokkenen"][0]["_expand"]["hadKlantcontact"]["uuid"] == contact["uuid"]
     assert (await any_world.call("DELETE", f"/partijen/{person['uuid']}")).status == 204

@@ -109,8 +109,8 @@ async def test_an_address_given_in_a_klantcontact(any_world: World) -> None:
         ({}, [other["uuid"], adres["uuid"]]),
     ):
         assert await any_world.found(PATH, **query) == found
-    query = "expand=verstrektDoorBetrokkene.hadKlantcontact.leiddeTotInterneTaken"
-    shown = (await any_world.call("GET", f"{PATH}/{adres['uuid']}", query=query)).body["_expand"]
+    asked = "expand=verstrektDoorBetrokkene.hadKlantcontact.leiddeTotInterneTaken"
+    shown = (await any_world.call("GET", f"{PATH}/{adres['uuid']}", query=asked)).body["_expand"]
     assert shown["verstrektDoorBetrokkene"]["_expand"]["hadKlantcontact"]["uuid"] == contact["uuid"]
     missing = await any_world.call("PATCH", f"{PATH}/{other['uuid']}", {"verstrektDoorBetrokkene": {"uuid": NOBODY}})
     assert missing.params == {"verstrektDoorBetrokkene.uuid": "does_not_exist"}
@@ -124,6 +124,6 @@ async def test_an_address_given_in_a_klantcontact(any_world: World) -> None:
 
 async def test_expansions_are_empty_while_there_is_nothing(world: World) -> None:
     adres = await world.adres(None, "overig", "x")
-    query = "expand=verstrektDoorBetrokkene.hadKlantcontact.leiddeTotInterneTaken"
-    read = await world.call("GET", f"{PATH}/{adres['uuid']}", query=query)
+    asked = "expand=verstrektDoorBetrokkene.hadKlantcontact.leiddeTotInterneTaken"
+    read = await world.call("GET", f"{PATH}/{adres['uuid']}", query=asked)
     assert read.body["_expand"] == {"verstrektDoorBetrokkene": None}

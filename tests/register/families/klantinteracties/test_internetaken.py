@@ -48,8 +48,8 @@ async def test_a_task_shows_every_field(any_world: World) -> None:
         assert await any_world.found(PATH, **query) == [task["uuid"]], query
     assert await any_world.found(PATH, status="verwerkt") == []
     assert await any_world.found("/klantcontacten", leiddeTotInterneTaken=task["uuid"]) == [contact]
-    query = "expand=toegewezenAanActoren,aanleidinggevendKlantcontact"
-    expanded = (await any_world.call("GET", f"{PATH}/{task['uuid']}", query=query)).body["_expand"]
+    asked = "expand=toegewezenAanActoren,aanleidinggevendKlantcontact"
+    expanded = (await any_world.call("GET", f"{PATH}/{task['uuid']}", query=asked)).body["_expand"]
     assert expanded["toegewezenAanActoren"] == [first, second]
     assert expanded["aanleidinggevendKlantcontact"]["uuid"] == contact
 

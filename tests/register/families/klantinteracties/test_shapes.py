@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from register.errors import Faults
-from register.families.klantinteracties.shapes import ADRES, CONTACTNAAM, DIGITAAL_ADRES, NAMEN, PARTIJ
+from register.families.klantinteracties.parts import ADRES, CONTACTNAAM
+from register.families.klantinteracties.shapes import DIGITAAL_ADRES, NAMEN, PARTIJ
 from register.http.fields import Shape
 from register.model.partij import SoortPartij
 
