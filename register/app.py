@@ -22,6 +22,7 @@ from register.access import (
     check_scope,
 )
 from register.errors import PROBLEM_JSON, ContentTooLarge, Fout, InternalError, NotFound, ServiceUnavailable, problem
+from register.families.contactgegevens.family import CONTACTGEGEVENS
 from register.families.klantinteracties.family import KLANTINTERACTIES
 from register.http import operations
 from register.http.conditional import check_acceptable
@@ -39,7 +40,7 @@ from storage.errors import StoreUnavailable
 
 __all__ = ["COLLECTIONS", "FAMILIES", "Register", "RegisterRequest", "RegisterResponse"]
 
-FAMILIES: tuple[Family, ...] = (KLANTINTERACTIES,)
+FAMILIES: tuple[Family, ...] = (KLANTINTERACTIES, CONTACTGEGEVENS)
 DEFAULT_MAX_BODY_BYTES = 10 * 1024 * 1024
 _TRANSACTION = "fsc-transaction-id"
 _RETRY_AFTER = {"Retry-After": "5"}

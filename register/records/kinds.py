@@ -10,6 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from register.model.actor import Actor, ActorKlantcontact
 from register.model.adres import Adres
+from register.model.contactgegevens import Organisatie, Persoon
 from register.model.contactnaam import Contactnaam
 from register.model.digitaal_adres import DigitaalAdres, SoortDigitaalAdres
 from register.model.interne_taak import InterneTaak
@@ -297,6 +298,9 @@ REKENINGNUMMERS: Kind[Rekeningnummer] = _plain_kind(
     "rekeningnummers", Rekeningnummer, ("uuid", "iban", "bic", "partij")
 )
 
+CONTACTGEGEVENS_PERSONEN: Kind[Persoon] = _plain_kind("contactgegevens_personen", Persoon)
+CONTACTGEGEVENS_ORGANISATIES: Kind[Organisatie] = _plain_kind("contactgegevens_organisaties", Organisatie)
+
 COLLECTIONS: tuple[Collection, ...] = (
     TENANT_KEYS,
     UNIQUE_KEYS.collection,
@@ -317,6 +321,8 @@ COLLECTIONS: tuple[Collection, ...] = (
             CATEGORIEEN,
             CATEGORIE_RELATIES,
             REKENINGNUMMERS,
+            CONTACTGEGEVENS_PERSONEN,
+            CONTACTGEGEVENS_ORGANISATIES,
         )
     ),
 )

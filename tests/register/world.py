@@ -19,7 +19,10 @@ MASTER_KEY = bytes(range(32))
 PEER_A, PEER_B = "00000001823288444000", "00000001950428139000"
 CONSUMER = "00000003123456780000"
 READER_SCOPES = frozenset({"klantinteracties.lezen", "bsn.zoeken"})
-ALL_SCOPES = READER_SCOPES | {f"klantinteracties.{action}" for action in ("aanmaken", "bijwerken", "verwijderen")}
+ACTIONS = ("lezen", "aanmaken", "bijwerken", "verwijderen")
+ALL_SCOPES = READER_SCOPES | {
+    f"{family}.{action}" for family in ("klantinteracties", "contactgegevens") for action in ACTIONS
+}
 
 BSN, OTHER_BSN, THIRD_BSN = "999990019", "123456782", "111222333"
 RSIN, KVK, OTHER_KVK, VESTIGING = "823288444", "12345678", "87654321", "000012345678"
@@ -120,7 +123,7 @@ class World:
         content = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
         request = RegisterRequest(
             method,
-            path if path.startswith("/klantinteracties") else API + path,
+            path if "/api/v1" in path else API + path,
             arrival or Internal(self.a),
             query if isinstance(query, str) else urlencode(query),
             {**sent, **(headers or {})},

@@ -1,12 +1,13 @@
 """The resource `betrokkenen`."""
 
 from register.actions.plain import Plain
-from register.families.klantinteracties.parts import ADRES, CONTACTNAAM, OWN, VOLLEDIGE_NAAM
+from register.families.klantinteracties.parts import CONTACTNAAM, VOLLEDIGE_NAAM
 from register.http.fields import Attribute, Choice, Flag, ListOf, Reference, Shape, Text
 from register.http.filters import Exact, Listed, Related, Through, identified
 from register.http.links import Links
 from register.http.relations import own
 from register.http.resource import Relation, Resource
+from register.http.shapes import ADRES, OWN
 from register.model.klantcontact import MAX_DELEN, Betrokkene, Rol
 from register.records.kinds import BETROKKENEN as KIND
 from register.records.kinds import DIGITALE_ADRESSEN, KLANTCONTACTEN, PARTIJEN

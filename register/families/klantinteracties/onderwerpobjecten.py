@@ -1,10 +1,11 @@
 """The resources `onderwerpobjecten` and `bijlagen`: what a klantcontact was about, and what came with it."""
 
 from register.actions.plain import Plain
-from register.families.klantinteracties.parts import OBJECTIDENTIFICATOR, OWN, identificator_filters
+from register.families.klantinteracties.parts import OBJECTIDENTIFICATOR, identificator_filters
 from register.http.fields import Attribute, Reference, Shape
 from register.http.filters import Related
 from register.http.resource import Resource
+from register.http.shapes import OWN
 from register.model.identificator import OBJECT_ID
 from register.model.klantcontact import Bijlage, Onderwerpobject
 from register.records.kinds import BIJLAGEN as BIJLAGE_KIND

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from register.actions.plain import Plain
-from register.families.klantinteracties.parts import OWN
 from register.http.fields import Attribute, Day, Reference, Shape, Text
 from register.http.filters import Exact, OnDay, Related, Through
 from register.http.links import Links
 from register.http.relations import naming
 from register.http.resource import Resource
+from register.http.shapes import OWN
 from register.model.partij_delen import (
     Categorie,
     CategorieRelatie,

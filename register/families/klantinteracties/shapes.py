@@ -1,6 +1,6 @@
 """The objects of the API: names, limits and what is required, as in the published OpenAPI of klantinteracties 0.9.0."""
 
-from register.families.klantinteracties.parts import ADRES, CONTACTNAAM, OWN, REFERENCES, VOLLEDIGE_NAAM
+from register.families.klantinteracties.parts import CONTACTNAAM, REFERENCES, VOLLEDIGE_NAAM
 from register.http.fields import (
     Anything,
     Attribute,
@@ -13,6 +13,7 @@ from register.http.fields import (
     Shape,
     Text,
 )
+from register.http.shapes import ADRES, OWN
 from register.model.digitaal_adres import SoortDigitaalAdres
 from register.model.partij import MAX_DIGITALE_ADRESSEN, SoortPartij
 from register.model.partij_identificator import OBJECTTYPEN, REGISTERS, Soort

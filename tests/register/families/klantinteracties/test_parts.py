@@ -1,5 +1,5 @@
 from register.errors import Faults
-from register.families.klantinteracties.parts import ADRES, NUMMER, TAAL, identificator_filters
+from register.families.klantinteracties.parts import NUMMER, TAAL, identificator_filters
 from register.http.filters import Exact, Sealed
 
 
@@ -13,12 +13,6 @@ def test_an_identificator_is_asked_for_by_its_four_parts() -> None:
     }
     assert isinstance(plain[-1], Exact)
     assert isinstance(identificator_filters("x", "f", purpose="p")[-1], Sealed)
-
-
-def test_what_an_address_must_look_like() -> None:
-    faults = Faults()
-    ADRES.read({"postcode": "1234AB", "land": "nl", "nummeraanduidingId": "1", "huisnummer": 0}, "a", faults)
-    assert {each.name for each in faults.params} == {"a.postcode", "a.land", "a.nummeraanduidingId", "a.huisnummer"}
 
 
 def test_a_number_is_digits_and_a_language_three_letters() -> None:

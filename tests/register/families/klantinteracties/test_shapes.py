@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from register.errors import Faults
-from register.families.klantinteracties.parts import ADRES, CONTACTNAAM
+from register.families.klantinteracties.parts import CONTACTNAAM
 from register.families.klantinteracties.shapes import DIGITAAL_ADRES, NAMEN, PARTIJ
 from register.http.fields import Shape
+from register.http.shapes import ADRES
 from register.model.partij import SoortPartij
 
 
