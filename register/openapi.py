@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from register.http.family import Family
+from register.http.operations import CASCADE
 from register.http.pages import PARAMETERS
 from register.http.resource import Maker, Resource
 from register.http.routing import ACTIONS, SEARCH_SEGMENT, Operation
@@ -130,7 +131,7 @@ def _paths(family: Family, resource: Resource[Any]) -> JsonObject:
             "get": described.operation("Retrieve", Operation.RETRIEVE, "200", one, parameters=expand),
             "put": described.operation("Update", Operation.REPLACE, "200", one, body=one),
             "patch": described.operation("PartialUpdate", Operation.PATCH, "200", one, body=f"Patched{one}"),
-            "delete": described.operation("Destroy", Operation.REMOVE, "204", ""),
+            "delete": _removal(resource, described),
         },
     }
     if resource.searchable:
@@ -140,6 +141,16 @@ def _paths(family: Family, resource: Resource[Any]) -> JsonObject:
         search["requestBody"] = {"required": True, "content": content}
         paths[f"{collection}/{SEARCH_SEGMENT}"] = {"post": search}
     return paths
+
+
+def _removal(resource: Resource[Any], described: "_Describer") -> JsonObject:
+    if resource.cascade is None:
+        return described.operation("Destroy", Operation.REMOVE, "204", "")
+    parameters = [_in_query(name, schema) for name, schema in CASCADE.parameters.items()]
+    operation = described.operation("Destroy", Operation.REMOVE, "204", "", parameters=parameters)
+    told = {"application/json": {"schema": {"type": "object"}}}
+    operation["responses"]["200"] = {**operation["responses"]["204"], "content": told}
+    return operation
 
 
 def _expand(resource: Resource[Any]) -> list[JsonObject]:

@@ -116,16 +116,22 @@ class YesNo:
 
     def conditions(self, given: Mapping[str, str], index: BlindIndex, faults: Faults) -> tuple[Condition, ...]:
         """Equality, or presence."""
-        value = given.get(self.name)
-        if not value:
-            return ()
-        wanted = self._VALUES.get(value.lower())
+        wanted = self.wanted(given, faults)
         if wanted is None:
-            faults.add(self.name, "invalid", "Kies true of false.")
             return ()
         if self.presence:
             return (Range(self.field) if wanted else Eq(self.field, None),)
         return (Eq(self.field, wanted),)
+
+    def wanted(self, given: Mapping[str, str], faults: Faults) -> bool | None:
+        """What was asked; None when nothing was, or nothing that can be read."""
+        value = given.get(self.name)
+        if not value:
+            return None
+        wanted = self._VALUES.get(value.lower())
+        if wanted is None:
+            faults.add(self.name, "invalid", "Kies true of false.")
+        return wanted
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from register.http.body import read_object
 from register.http.conditional import check_if_match, etag, is_not_modified
 from register.http.family import Family
 from register.http.fields import snake_case
-from register.http.filters import conditions_of
+from register.http.filters import YesNo, conditions_of
 from register.http.links import Links
 from register.http.messages import RegisterRequest, RegisterResponse, json_response
 from register.http.pages import PARAMETERS, PageRequest, check_exists, envelope, parse_page
@@ -30,6 +30,7 @@ T = TypeVar("T")
 BSN_IN_URL_SINCE = "@1767225600"
 """Since when looking up a BSN by GET is discouraged, for the Deprecation header (RFC 9745): 2026-01-01."""
 _SEALED = "~"
+CASCADE = YesNo("cascade", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +123,22 @@ async def update(
 
 
 async def remove(resource: Resource[Any], context: Context, request: RegisterRequest, uuid: str) -> RegisterResponse:
-    """The record and what cannot be without it are gone."""
+    """The record and what cannot be without it are gone; with `cascade`, where that is offered, more."""
+    given = parse_query(request.query)
+    check_known(given, () if resource.cascade is None else CASCADE.parameters)
+    faults = Faults()
+    cascade = resource.cascade if CASCADE.wanted(given, faults) else None
+    faults.check()
 
-    async def decide(unit: Unit) -> None:
-        await resource.remove(unit, await _current(resource, context, request, unit, uuid))
+    async def decide(unit: Unit) -> JsonObject | None:
+        record = await _current(resource, context, request, unit, uuid)
+        if cascade is not None:
+            return await cascade(unit, record, context.links)
+        await resource.remove(unit, record)
+        return None
 
-    await transact(context.documents, context.keys, decide)
-    return RegisterResponse(204)
+    told = await transact(context.documents, context.keys, decide)
+    return RegisterResponse(204) if told is None else json_response(200, told)
 
 
 def read_change(resource: Maker[Any], body: Mapping[str, Any], *, partial: bool, now_ms: int) -> Change:

@@ -38,6 +38,8 @@ class Relation:
 Create: TypeAlias = Callable[[Unit, Change], Awaitable[T]]
 Update: TypeAlias = Callable[[Unit, T, Change], Awaitable[T]]
 Remove: TypeAlias = Callable[[Unit, T], Awaitable[None]]
+Cascade: TypeAlias = Callable[[Unit, T, Links], Awaitable[JsonObject]]
+"""Stages the removal of a record and of more; returns what the caller is told."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +69,8 @@ class Resource(Maker[T]):
     filters: tuple[Filter | Through, ...]
     update: Update[T]
     remove: Remove[T]
+    cascade: Cascade[T] | None = None
+    """What `DELETE ...?cascade=true` removes too."""
     relations: Mapping[str, Relation] = field(default_factory=dict)
     expand: tuple[str, ...] = ()
     searchable: bool = False

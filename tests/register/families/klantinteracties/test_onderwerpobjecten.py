@@ -37,3 +37,23 @@ async def test_a_bijlage(any_world: World) -> None:
         assert await any_world.found("/bijlagen", **query) == [made["uuid"]]
     assert (await any_world.call("DELETE", f"/bijlagen/{made['uuid']}")).status == 204
     assert (await any_world.call("GET", f"/klantcontacten/{contact['uuid']}")).body["omvatteBijlagen"] == []
+
+
+async def test_cascade_takes_the_klantcontacten_that_nothing_else_is_about(any_world: World) -> None:
+    alone, shared = await any_world.klantcontact(), await any_world.klantcontact()
+    who = await any_world.betrokkene(alone["uuid"])
+    by = {"verstrektDoorBetrokkene": {"uuid": who["uuid"]}}
+    await any_world.adres(None, "email", "jan@example.nl", **by)
+    body = {"klantcontact": {"uuid": alone["uuid"]}, "wasKlantcontact": {"uuid": shared["uuid"]}}
+    made = await any_world.made(PATH, body)
+    other = await any_world.made(PATH, {"klantcontact": {"uuid": shared["uuid"]}})
+    path = f"{PATH}/{made['uuid']}"
+    assert (await any_world.call("DELETE", path, query="cascade=misschien")).params == {"cascade": "invalid"}
+    assert (await any_world.call("DELETE", path, query="cascaded=true")).status == 400
+    gone = await any_world.call("DELETE", path, query="cascade=true")
+    assert (gone.status, gone.body) == (200, {"behouden": [shared["url"]]})
+    assert await any_world.found("/klantcontacten") == [shared["uuid"]]
+    assert await any_world.found(PATH) == [other["uuid"]]
+    assert await any_world.found("/betrokkenen") == await any_world.found("/digitaleadressen") == []
+    assert (await any_world.call("DELETE", f"{PATH}/{other['uuid']}", query="cascade=false")).status == 204
+    assert await any_world.found("/klantcontacten") == [shared["uuid"]]
