@@ -124,6 +124,8 @@ class ReferenceServer:
             for index, piece in enumerate(script.pieces):
                 if index:
                     await asyncio.sleep(_PAUSE_S)
+                if writer.is_closing():
+                    return False  # the relay wants no more of it
                 writer.write(piece)
                 await writer.drain()
         if script.after is After.RESET:
