@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 from cryptography import x509
@@ -101,10 +102,18 @@ def _register_tenant(settings: Settings, tenant: TenantSettings) -> RegisterTena
             if isinstance(one.upstream, RegisterUpstream)
         ),
         applications=tuple(
-            Application(one.id, hash_token(one.token.get_secret_value()), frozenset(one.scopes))
+            Application(
+                one.id, hash_token(one.token.get_secret_value()), frozenset(one.scopes), _end_of(one.expires_on)
+            )
             for one in tenant.applications
         ),
+        bsn_in_urls=tenant.bsn_in_urls,
     )
+
+
+def _end_of(day: date | None) -> int | None:
+    """The first Unix second after a day, in UTC."""
+    return None if day is None else int(datetime.combine(day + timedelta(days=1), time(), UTC).timestamp())
 
 
 def _register_service(service: ServiceSettings, upstream: RegisterUpstream, tenant: TenantSettings) -> RegisterService:

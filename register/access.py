@@ -58,8 +58,8 @@ def hash_token(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-def verify_application(authorization: str, tenant: RegisterTenant, tenants: Tenants) -> Application:
-    """Decide which application of `tenant` the header proves.
+def verify_application(authorization: str, tenant: RegisterTenant, tenants: Tenants, *, now: int) -> Application:
+    """Decide which application of `tenant` the header proves, at `now` in Unix seconds.
 
     Shape: `Token <key>` or `Bearer <key>`.
     Raises: AuthenticationFailed; TenantMismatch when the key belongs to another tenant.
@@ -71,25 +71,30 @@ def verify_application(authorization: str, tenant: RegisterTenant, tenants: Tena
     presented = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
     found = _application_with(presented, tenant)
     if found is not None:
+        if found.expires_at is not None and now >= found.expires_at:
+            raise AuthenticationFailed("De sleutel van uw applicatie is verlopen.", headers=_CHALLENGE)
         return found
     if any(_application_with(presented, other) for other in tenants.all):
         raise TenantMismatch
     raise AuthenticationFailed(headers=_CHALLENGE)
 
 
-def authenticate_internal(headers: Mapping[str, str], arrival: Internal, tenants: Tenants) -> Caller:
-    """Decide which application calls. Raises: NotAuthenticated, AuthenticationFailed, TenantMismatch."""
+def authenticate_internal(headers: Mapping[str, str], arrival: Internal, tenants: Tenants, *, now: int) -> Caller:
+    """Decide which application calls at `now`, in Unix seconds.
+
+    Raises: NotAuthenticated, AuthenticationFailed, TenantMismatch.
+    """
     authorization = headers.get("authorization", "")
     if not authorization:
         raise NotAuthenticated(headers=_CHALLENGE)
-    application = verify_application(authorization, arrival.tenant, tenants)
+    application = verify_application(authorization, arrival.tenant, tenants, now=now)
     return Caller(scopes=application.scopes, application=application.id)
 
 
 async def authenticate_federated(
-    headers: Mapping[str, str], arrival: Federated, tenants: Tenants, verifier: FederatedCallerVerifier
+    headers: Mapping[str, str], arrival: Federated, tenants: Tenants, verifier: FederatedCallerVerifier, *, now: int
 ) -> Caller:
-    """Decide which Peer calls and with which scopes.
+    """Decide which Peer calls at `now`, in Unix seconds, and with which scopes.
 
     Raises: NotAuthenticated, AuthenticationFailed, PermissionDenied, TenantMismatch.
     """
@@ -107,7 +112,7 @@ async def authenticate_federated(
         scopes &= peer.scopes_from_property
     application = None
     if authorization := headers.get("authorization", ""):
-        application = verify_application(authorization, arrival.tenant, tenants)
+        application = verify_application(authorization, arrival.tenant, tenants, now=now)
         scopes &= application.scopes
     return Caller(scopes=scopes, application=application.id if application else None, peer_id=peer.peer_id)
 

@@ -158,8 +158,10 @@ class Register:
 
     async def _authenticate(self, request: RegisterRequest) -> Caller:
         if isinstance(request.arrival, Internal):
-            return authenticate_internal(request.headers, request.arrival, self.tenants)
-        return await authenticate_federated(request.headers, request.arrival, self.tenants, self._verifier)
+            return authenticate_internal(request.headers, request.arrival, self.tenants, now=self._clock.now())
+        return await authenticate_federated(
+            request.headers, request.arrival, self.tenants, self._verifier, now=self._clock.now()
+        )
 
     async def _context(self, request: RegisterRequest, family: Family, caller: Caller) -> Context:
         tenant = request.arrival.tenant.peer_id
@@ -170,6 +172,7 @@ class Register:
             scopes=caller.scopes,
             now_ms=self._clock.now_ms(),
             family=family,
+            bsn_in_urls=request.arrival.tenant.bsn_in_urls,
         )
 
     def _document(self, family: Family, operation: Operation, request: RegisterRequest) -> RegisterResponse:

@@ -46,6 +46,8 @@ class Application:
     id: str
     token_hash: bytes
     scopes: frozenset[str]
+    expires_at: int | None = None
+    """From this Unix second on the token is not good any more; None: it does not end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ class RegisterTenant:
     host_names: frozenset[str] = frozenset()
     services: tuple[RegisterService, ...] = ()
     applications: tuple[Application, ...] = ()
+    bsn_in_urls: bool = True
+    """Whether a person may be looked up with the BSN in a URL."""
 
     def service(self, name: str) -> RegisterService | None:
         """The service of that name."""

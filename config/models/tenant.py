@@ -1,5 +1,7 @@
 """A tenant: one Peer that this installation is, with what it offers, accepts and wants. DESIGN section 3."""
 
+from datetime import date
+
 from pydantic import Field
 
 from certs.identity import PeerId
@@ -118,6 +120,9 @@ class ApplicationSettings(Section):
     id: ApplicationId = Field(description="Name of the application, unique for the tenant.")
     token: Token = Field(description="The token that the application sends in `Authorization: Token <token>`.")
     scopes: tuple[Scope, ...] = Field(default=(), description="What the application may do.")
+    expires_on: date | None = Field(
+        default=None, description="The last day on which the token is good, `YYYY-MM-DD`; absent: it does not end."
+    )
 
 
 class TenantSettings(Section):
@@ -149,3 +154,7 @@ class TenantSettings(Section):
     outway: OutwaySettings | None = Field(default=None, description="The tenant's Outway; absent: none.")
     connections: tuple[ConnectionSettings, ...] = Field(default=(), description="What the tenant wants to consume.")
     applications: tuple[ApplicationSettings, ...] = Field(default=(), description="Who may use the internal listener.")
+    bsn_in_urls: bool = Field(
+        default=True,
+        description="Whether a person may be looked up with the BSN in a URL; false: only by `POST .../_zoek`.",
+    )

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from register.access import BSN_ZOEKEN, check_scope
 from register.actions.change import Change
-from register.errors import Faults, InvalidParam, NotFound, ValidatieFout
+from register.errors import Faults, InvalidParam, NotFound, PermissionDenied, ValidatieFout
 from register.http.body import read_object
 from register.http.conditional import check_if_match, etag, is_not_modified
 from register.http.family import Family
@@ -43,6 +43,7 @@ class Context:
     scopes: frozenset[str]
     now_ms: int
     family: Family
+    bsn_in_urls: bool = True
 
     def unit(self) -> Unit:
         """A reading of the records as they are from here on."""
@@ -60,6 +61,8 @@ async def list_records(resource: Resource[Any], context: Context, request: Regis
     given = _opened(resource, parse_query(request.query), context.keys)
     check_known(given, {*resource.parameters, *PARAMETERS, *_expand_parameter(resource)})
     by_bsn = _check_lookup(resource, context, given)
+    if by_bsn and not context.bsn_in_urls:
+        raise PermissionDenied(f"Zoek een persoon met POST {context.links.collection(resource.name)}/{SEARCH_SEGMENT}.")
     url = context.links.collection(resource.name)
     content = await _page(resource, context, given, url, _sealed(resource, given, context.keys))
     return json_response(200, content, headers={"Deprecation": BSN_IN_URL_SINCE} if by_bsn else None)

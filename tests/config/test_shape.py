@@ -41,7 +41,7 @@ def test_free_objects_are_neither_section_nor_scalar() -> None:
 
 
 def test_known_keys_include_the_file_form_of_secrets_only() -> None:
-    assert set(known_keys(ApplicationSettings)) == {"id", "token", "token_file", "scopes"}
+    assert set(known_keys(ApplicationSettings)) == {"id", "token", "token_file", "scopes", "expires_on"}
     assert known_keys(RevocationSettings) == ("mode", "crl", "refresh_seconds")
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from register.access import (
@@ -14,6 +16,7 @@ from tests.register.world import ALL_SCOPES, CONSUMER, PEER_A, READER_SCOPES, Fa
 
 A, B = tenant(PEER_A, "aadorp"), tenant("2", "beestad")
 TENANTS = Tenants([A, B])
+NOW = 1_800_000_000
 ARRIVAL = Federated(A, A.services[0])
 
 
@@ -21,7 +24,7 @@ ARRIVAL = Federated(A, A.services[0])
     "header", ["Token aadorp-alles", "token aadorp-alles", "Bearer aadorp-alles", " Token  aadorp-alles "]
 )
 def test_a_key_of_the_tenant_gives_its_scopes(header: str) -> None:
-    caller = authenticate_internal({"authorization": header}, Internal(A), TENANTS)
+    caller = authenticate_internal({"authorization": header}, Internal(A), TENANTS, now=NOW)
     assert (caller.application, caller.scopes, caller.peer_id) == ("alles", ALL_SCOPES, None)
 
 
@@ -40,7 +43,7 @@ def test_a_key_of_the_tenant_gives_its_scopes(header: str) -> None:
 )
 def test_another_key_fails_with_the_challenge(header: str) -> None:
     with pytest.raises(AuthenticationFailed) as caught:
-        verify_application(header, A, TENANTS)
+        verify_application(header, A, TENANTS, now=NOW)
     assert caught.value.headers == {"WWW-Authenticate": "Token"}
     assert "wrong" not in str(caught.value)
 
@@ -48,13 +51,13 @@ def test_another_key_fails_with_the_challenge(header: str) -> None:
 @pytest.mark.parametrize("headers", [{}, {"authorization": ""}])
 def test_no_key_is_told_apart_from_a_bad_one(headers: dict[str, str]) -> None:
     with pytest.raises(NotAuthenticated) as caught:
-        authenticate_internal(headers, Internal(A), TENANTS)
+        authenticate_internal(headers, Internal(A), TENANTS, now=NOW)
     assert caught.value.headers == {"WWW-Authenticate": "Token"}
 
 
 def test_a_key_of_another_tenant_is_a_mismatch() -> None:
     with pytest.raises(TenantMismatch):
-        verify_application("Token beestad-alles", A, TENANTS)
+        verify_application("Token beestad-alles", A, TENANTS, now=NOW)
 
 
 def verifier(scopes: frozenset[str] | None = None, peer: str = CONSUMER) -> FakeVerifier:
@@ -64,21 +67,21 @@ def verifier(scopes: frozenset[str] | None = None, peer: str = CONSUMER) -> Fake
 
 
 async def test_a_peer_gets_what_the_policy_gives_it() -> None:
-    caller = await authenticate_federated({"fsc-authorization": "good"}, ARRIVAL, TENANTS, verifier())
+    caller = await authenticate_federated({"fsc-authorization": "good"}, ARRIVAL, TENANTS, verifier(), now=NOW)
     assert (caller.peer_id, caller.scopes, caller.application) == (CONSUMER, READER_SCOPES, None)
 
 
 async def test_the_grant_narrows_and_never_widens() -> None:
     narrow = verifier(frozenset({"klantinteracties.lezen", "klantinteracties.verwijderen"}))
-    caller = await authenticate_federated({"fsc-authorization": "good"}, ARRIVAL, TENANTS, narrow)
+    caller = await authenticate_federated({"fsc-authorization": "good"}, ARRIVAL, TENANTS, narrow, now=NOW)
     assert caller.scopes == {"klantinteracties.lezen"}
     nothing = verifier(frozenset())
-    assert not (await authenticate_federated({"fsc-authorization": "good"}, ARRIVAL, TENANTS, nothing)).scopes
+    assert not (await authenticate_federated({"fsc-authorization": "good"}, ARRIVAL, TENANTS, nothing, now=NOW)).scopes
 
 
 async def test_an_application_key_narrows_too() -> None:
     headers = {"fsc-authorization": "good", "authorization": "Token aadorp-lezer"}
-    caller = await authenticate_federated(headers, ARRIVAL, TENANTS, verifier())
+    caller = await authenticate_federated(headers, ARRIVAL, TENANTS, verifier(), now=NOW)
     assert (caller.scopes, caller.application) == (frozenset({"klantinteracties.lezen"}), "lezer")
 
 
@@ -88,27 +91,31 @@ async def test_an_application_key_narrows_too() -> None:
 async def test_a_bad_application_key_is_not_ignored(authorization: str, fout: type[Exception]) -> None:
     headers = {"fsc-authorization": "good", "authorization": authorization}
     with pytest.raises(fout):
-        await authenticate_federated(headers, ARRIVAL, TENANTS, verifier())
+        await authenticate_federated(headers, ARRIVAL, TENANTS, verifier(), now=NOW)
 
 
 async def test_an_application_key_does_not_replace_the_access_token() -> None:
     with pytest.raises(NotAuthenticated):
-        await authenticate_federated({"authorization": "Token aadorp-alles"}, ARRIVAL, TENANTS, verifier())
+        await authenticate_federated({"authorization": "Token aadorp-alles"}, ARRIVAL, TENANTS, verifier(), now=NOW)
 
 
 async def test_a_refused_access_token_fails() -> None:
     with pytest.raises(AuthenticationFailed):
-        await authenticate_federated({"fsc-authorization": "bad"}, ARRIVAL, TENANTS, verifier())
+        await authenticate_federated({"fsc-authorization": "bad"}, ARRIVAL, TENANTS, verifier(), now=NOW)
 
 
 async def test_a_token_for_another_tenant_fails() -> None:
     with pytest.raises(AuthenticationFailed):
-        await authenticate_federated({"fsc-authorization": "good"}, Federated(B, B.services[0]), TENANTS, verifier())
+        await authenticate_federated(
+            {"fsc-authorization": "good"}, Federated(B, B.services[0]), TENANTS, verifier(), now=NOW
+        )
 
 
 async def test_a_peer_without_policy_may_do_nothing() -> None:
     with pytest.raises(PermissionDenied):
-        await authenticate_federated({"fsc-authorization": "good"}, ARRIVAL, TENANTS, verifier(peer="stranger"))
+        await authenticate_federated(
+            {"fsc-authorization": "good"}, ARRIVAL, TENANTS, verifier(peer="stranger"), now=NOW
+        )
 
 
 def test_a_missing_scope_is_named() -> None:
@@ -120,3 +127,12 @@ def test_a_missing_scope_is_named() -> None:
 def test_what_is_kept_of_a_key_is_not_the_key() -> None:
     assert hash_token("secret") != b"secret"
     assert len(hash_token("secret")) == 32
+
+
+def test_a_token_ends() -> None:
+    ends = replace(A, applications=(replace(A.applications[0], expires_at=NOW),))
+    tenants = Tenants([ends, B])
+    header = {"authorization": "Token aadorp-alles"}
+    assert authenticate_internal(header, Internal(ends), tenants, now=NOW - 1).application == "alles"
+    with pytest.raises(AuthenticationFailed, match="verlopen"):
+        authenticate_internal(header, Internal(ends), tenants, now=NOW)

@@ -285,3 +285,14 @@ async def test_no_body_leads_to_a_500(world: World, path: str, body: Any) -> Non
 def test_the_register_keeps_its_limits(world: World) -> None:
     assert isinstance(world.register, Register)
     assert world.register.max_body_bytes == 10 * 1024 * 1024
+
+
+async def test_a_tenant_may_refuse_a_bsn_in_a_url(world: World) -> None:
+    strict = Internal(replace(world.a, bsn_in_urls=False))
+    path, name = "/partijen", "partijIdentificator__objectId"
+    refused = await world.call("GET", path, query={name: BSN}, arrival=strict)
+    assert (refused.status, refused.body["code"]) == (403, "permission_denied")
+    assert "/partijen/_zoek" in refused.body["detail"]
+    assert BSN.encode() not in refused.raw
+    assert (await world.call("POST", f"{path}/_zoek", {name: BSN}, arrival=strict)).status == 200
+    assert (await world.call("GET", path, query={"nummer": "1"}, arrival=strict)).status == 200
