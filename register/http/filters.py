@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 
 from register.errors import Faults
-from register.http.fields import parse_day, parse_uuid
+from register.http.values import parse_day, parse_uuid
 from register.model.moments import parse_moment
 from register.model.partij_identificator import BlindIndex, IdentificatorVraag, search_marks
 from register.records.kinds import Kind

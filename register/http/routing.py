@@ -7,8 +7,8 @@ from typing import Any
 
 from register.errors import MethodNotAllowed, NotFound
 from register.http.family import Family
-from register.http.fields import parse_uuid
 from register.http.resource import Maker, Resource
+from register.http.values import parse_uuid
 
 
 class Operation(Enum):

@@ -1,6 +1,7 @@
 """Objects that several families have alike: names, limits and what is required, as in the published OpenAPI."""
 
-from register.http.fields import Anything, Attribute, Id, Shape, Text, Whole
+from register.http.fields import Anything, Attribute, Shape
+from register.http.values import Id, Text, Whole
 
 OWN = (
     Attribute("uuid", Id(), read_only=True, description="Unieke (technische) identificatiecode."),

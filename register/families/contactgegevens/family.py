@@ -4,9 +4,10 @@ from typing import Final
 
 from register.actions.plain import Plain
 from register.http.family import Family
-from register.http.fields import Attribute, Choice, Day, Shape, Text
+from register.http.fields import Attribute, Shape
 from register.http.resource import Resource
 from register.http.shapes import ADRES, OWN
+from register.http.values import Choice, Day, Text
 from register.model.contactgegevens import Organisatie, Persoon, check_organisatie, check_persoon
 from register.records.kinds import CONTACTGEGEVENS_ORGANISATIES, CONTACTGEGEVENS_PERSONEN
 

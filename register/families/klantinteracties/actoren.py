@@ -6,11 +6,12 @@ from typing import Any
 from register.actions.change import Change
 from register.actions.plain import Plain
 from register.families.klantinteracties.parts import OBJECTIDENTIFICATOR, identificator_filters
-from register.http.fields import Anything, Attribute, Choice, Flag, Reference, Shape, Text
+from register.http.fields import Anything, Attribute, Reference, Shape
 from register.http.filters import Exact, OneOf, Related, YesNo
 from register.http.links import Links
 from register.http.resource import Resource
 from register.http.shapes import OWN
+from register.http.values import Choice, Flag, Text
 from register.model.actor import Actor, ActorGegevens, ActorKlantcontact, SoortActor, check_actor
 from register.records.kinds import ACTOR_KLANTCONTACTEN as AK_KIND
 from register.records.kinds import ACTOREN as KIND

@@ -2,12 +2,13 @@
 
 from register.actions.plain import Plain
 from register.families.klantinteracties.parts import CONTACTNAAM, VOLLEDIGE_NAAM
-from register.http.fields import Attribute, Choice, Flag, ListOf, Reference, Shape, Text
+from register.http.fields import Attribute, ListOf, Reference, Shape
 from register.http.filters import Exact, Listed, Related, Through, identified
 from register.http.links import Links
 from register.http.relations import own
 from register.http.resource import Relation, Resource
 from register.http.shapes import ADRES, OWN
+from register.http.values import Choice, Flag, Text
 from register.model.klantcontact import MAX_DELEN, Betrokkene, Rol
 from register.records.kinds import BETROKKENEN as KIND
 from register.records.kinds import DIGITALE_ADRESSEN, KLANTCONTACTEN, PARTIJEN

@@ -5,12 +5,13 @@ from dataclasses import replace
 from register.actions.change import Change
 from register.actions.plain import Plain
 from register.families.klantinteracties.parts import NUMMER, REFERENTIENUMMER
-from register.http.fields import Attribute, Choice, ListOf, Moment, Reference, Shape, Text
+from register.http.fields import Attribute, ListOf, Reference, Shape
 from register.http.filters import AtMoment, Exact, Listed, OneOf, Related, Through
 from register.http.links import Links
 from register.http.relations import own
 from register.http.resource import Relation, Resource
 from register.http.shapes import OWN
+from register.http.values import Choice, Moment, Text
 from register.model.interne_taak import MAX_ACTOREN, InterneTaak, StatusTaak, settled
 from register.model.moments import moment_at
 from register.records.kinds import ACTOREN, KLANTCONTACTEN

@@ -8,12 +8,13 @@ from register.actions.change import Change
 from register.actions.plain import Plain
 from register.families.klantinteracties.actoren import render_actor
 from register.families.klantinteracties.parts import NUMMER, REFERENTIENUMMER, TAAL, identificator_filters
-from register.http.fields import Anything, Attribute, Flag, ListOf, Moment, Reference, Shape, Text, Texts
+from register.http.fields import Anything, Attribute, ListOf, Reference, Shape
 from register.http.filters import AtMoment, Exact, Filter, Listed, Part, Related, Through, YesNo, identified
 from register.http.links import Links
 from register.http.relations import own
 from register.http.resource import Relation, Resource
 from register.http.shapes import OWN
+from register.http.values import Flag, Moment, Text, Texts
 from register.model.identificator import OBJECT_ID
 from register.model.klantcontact import MAX_DELEN, Klantcontact, check_klantcontact
 from register.model.moments import moment_at

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from register.actions.plain import Plain
-from register.http.fields import Attribute, Day, Reference, Shape, Text
+from register.http.fields import Attribute, Reference, Shape
 from register.http.filters import Exact, OnDay, Related, Through
 from register.http.links import Links
 from register.http.relations import naming
 from register.http.resource import Resource
 from register.http.shapes import OWN
+from register.http.values import Day, Text
 from register.model.partij_delen import (
     Categorie,
     CategorieRelatie,
@@ -18,21 +19,11 @@ from register.model.partij_delen import (
     check_periode,
     check_vertegenwoordiging,
 )
-from register.records.kinds import (
-    CATEGORIE_RELATIES as RELATIE_KIND,
-)
-from register.records.kinds import (
-    CATEGORIEEN as CATEGORIE_KIND,
-)
-from register.records.kinds import (
-    PARTIJEN,
-)
-from register.records.kinds import (
-    REKENINGNUMMERS as REKENING_KIND,
-)
-from register.records.kinds import (
-    VERTEGENWOORDIGINGEN as VERTEGENWOORDIGING_KIND,
-)
+from register.records.kinds import CATEGORIE_RELATIES as RELATIE_KIND
+from register.records.kinds import CATEGORIEEN as CATEGORIE_KIND
+from register.records.kinds import PARTIJEN
+from register.records.kinds import REKENINGNUMMERS as REKENING_KIND
+from register.records.kinds import VERTEGENWOORDIGINGEN as VERTEGENWOORDIGING_KIND
 from register.records.unit import Unit
 from storage.documents import JsonObject
 

@@ -1,7 +1,8 @@
 """Parts that several objects of the API have: names, limits and what is required, as in the published OpenAPI."""
 
-from register.http.fields import Anything, Attribute, Reference, Shape, Text
+from register.http.fields import Anything, Attribute, Reference, Shape
 from register.http.filters import Exact, Filter, Sealed
+from register.http.values import Text
 from register.model.sealing import index_of
 from storage.documents import JsonObject
 

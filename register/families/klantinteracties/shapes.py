@@ -1,19 +1,9 @@
 """The objects of the API: names, limits and what is required, as in the published OpenAPI of klantinteracties 0.9.0."""
 
 from register.families.klantinteracties.parts import CONTACTNAAM, REFERENCES, VOLLEDIGE_NAAM
-from register.http.fields import (
-    Anything,
-    Attribute,
-    Choice,
-    Day,
-    Flag,
-    Id,
-    ListOf,
-    Reference,
-    Shape,
-    Text,
-)
+from register.http.fields import Anything, Attribute, ListOf, Reference, Shape
 from register.http.shapes import ADRES, OWN
+from register.http.values import Choice, Day, Flag, Id, Text
 from register.model.digitaal_adres import SoortDigitaalAdres
 from register.model.partij import MAX_DIGITALE_ADRESSEN, SoortPartij
 from register.model.partij_identificator import OBJECTTYPEN, REGISTERS, Soort

@@ -1,3 +1,4 @@
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -6,23 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from register.errors import Faults
-from register.http.fields import (
-    Anything,
-    Attribute,
-    Choice,
-    Day,
-    Field,
-    Flag,
-    Id,
-    ListOf,
-    Reference,
-    Shape,
-    Text,
-    Whole,
-    parse_day,
-    parse_uuid,
-    snake_case,
-)
+from register.http.fields import Anything, Attribute, ListOf, Reference, Shape, snake_case
+from register.http.links import Links
+from register.http.values import Choice, Day, Field, Flag, Id, Text, Whole
 
 UUID = "1A2B3C4D-0000-4000-8000-0123456789ab"
 json_values = st.recursive(
@@ -182,12 +169,43 @@ def test_the_schema_describes_the_shape() -> None:
     assert Choice(Kleur).schema()["enum"] == ["rood", "blauw"]
 
 
-@given(st.text(max_size=40))
-def test_days_and_ids_are_read_or_not(text: str) -> None:
-    assert parse_day(text) in (None, text)
-    assert parse_uuid(text) in (None, text.lower())
-
-
 def test_names_become_snake_case() -> None:
     assert snake_case("subIdentificatorVan") == "sub_identificator_van"
     assert snake_case("adresregel1") == "adresregel1"
+
+
+@dataclass(frozen=True)
+class Ding:
+    uuid: str = "u"
+    naam: str = "x"
+    moeder: str | None = "m"
+    delen: tuple[str, ...] = ("a", "b")
+    adres: "Ding | None" = None
+
+
+def test_a_record_is_shown_as_the_shape_says() -> None:
+    part = Shape((Attribute("naam", Text(5)),), nullable=True)
+    shape = Shape(
+        (
+            Attribute("uuid", Id(), read_only=True),
+            Attribute("url", Anything({}), read_only=True),
+            Attribute("naam", Text(5)),
+            Attribute("moeder", Reference("dingen", nullable=True)),
+            Attribute("delen", ListOf(Reference("delen"), 5), read_only=True),
+            Attribute("adres", part),
+            Attribute("geteld", Whole(0, 9), read_only=True),
+        )
+    )
+    links = Links("https://x.test")
+    shown = shape.show(Ding(adres=Ding(naam="y")), links, "dingen", geteld=3)
+    assert shown == {
+        "uuid": "u",
+        "url": "https://x.test/dingen/u",
+        "naam": "x",
+        "moeder": {"uuid": "m", "url": "https://x.test/dingen/m"},
+        "delen": [links.reference("delen", "a"), links.reference("delen", "b")],
+        "adres": {"naam": "y"},
+        "geteld": 3,
+    }
+    assert Shape(shape.attributes[:4]).renderer("dingen")(Ding(moeder=None), links)["moeder"] is None
+    assert part.render(Ding(), links) == {"naam": "x"}
