@@ -95,8 +95,8 @@ def is_last(version: bytes, fields: Fields) -> bool:
 def next_request(data: bytes) -> Request | None:
     """The first request in `data`; None when it is not whole yet. Raises: NotFramed."""
     start = 0
-    while data.startswith((b"\r", b"\n"), start):
-        start += 1
+    while data.startswith(b"\r\n", start):
+        start += 2
     opened = _opening(data, start)
     if opened is None:
         return None
@@ -106,7 +106,7 @@ def next_request(data: bytes) -> Request | None:
         return None
     body, trailers, size, notes = read
     if start:
-        notes = ["line breaks before the request", *notes]
+        notes = ["an empty line before the request", *notes]
     return replace(head, body=body, trailers=trailers, size=size, lenient=(*head.lenient, *notes))
 
 
