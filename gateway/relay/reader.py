@@ -2,8 +2,11 @@
 
 Standard: RFC 9112 (messages).
 
-Theory of operation. llhttp reads what arrives, and calls; a request whose head is complete, or that is refused, is in
-`queue`. After a refusal that leaves unclear where the next request begins nothing more is read: `is_beyond`.
+Theory of operation. What arrives is cut where one message ends and the next begins: at the empty line behind a head,
+and where the body that the head announces is whole. llhttp gets piece after piece, and calls; a request whose head is
+complete, or that is refused, is in `queue`. When llhttp does not see a message end where its piece does, the two
+readings differ and the request is refused. After a refusal that leaves unclear where the next request begins nothing
+more is read: `is_beyond`.
 """
 
 import logging
@@ -14,6 +17,7 @@ import httptools
 
 from gateway.errors import FscError, InvalidRequest, RequestHeadersTooLarge
 from gateway.relay.exchange import Exchange
+from gateway.relay.extent import ChunkedBody, CountedBody
 from gateway.relay.fields import AUTHORIZATION, CONTENT_LENGTH, Fates
 from gateway.relay.request import Framing, check_request_line, read_framing
 from gateway.relay.settings import RelayLimits
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _LENGTH_DIGITS: Final = 18
+_LINE_END: Final = b"\r\n"
+_HEAD_END: Final = b"\r\n\r\n"
 _NOT_HTTP: Final = "what was sent is not HTTP/1.1 as this server reads it"
 
 
@@ -31,15 +37,18 @@ class RequestReader:
     """Reads the requests of `inbound`."""
 
     __slots__ = (
+        "_body",
         "_fates",
         "_had_trailers",
+        "_head",
         "_head_bytes",
         "_inbound",
+        "_is_head_whole",
+        "_is_line_read",
         "_latest",
+        "_length",
         "_limits",
-        "_line",
         "_parser",
-        "_past_bytes",
         "has_begun",
         "is_beyond",
         "queue",
@@ -63,12 +72,17 @@ class RequestReader:
         self.said_last = False
         """Whether the client said that nothing follows its request, and nothing did."""
         self._latest: Exchange | None = None
+        self._head = b""
+        """What came of a head in earlier reads, when it takes more than one."""
         self._head_bytes = 0
-        """At most what has come of the head that is being read..."""
-        self._past_bytes = 0
-        """...and of that, what may belong to the request before."""
-        self._line: bytes | None = None
-        """Of a request line, what has come while it is not whole."""
+        """How much has come of the latest head."""
+        self._is_line_read = False
+        """Whether its request line is whole, and right."""
+        self._is_head_whole = False
+        self._length = 0
+        """What it says of the length of its body."""
+        self._body: CountedBody | ChunkedBody | None = None
+        """The body that is being read."""
         self._had_trailers = False
 
     def feed(self, data: bytes) -> bytes:
@@ -76,16 +90,24 @@ class RequestReader:
 
         A request that has begun and cannot be read on has its `error` from here on.
         """
-        if self.reading is None:
-            self._head_bytes = self._past_bytes = 0
-            self._line = b""
-        self._head_bytes += len(data)
-        if self._line is not None and not self._is_line_right(data):
-            return b""
-        rest = self._parse(data)
-        if self.is_waiting_for_head():
-            self._check_unread()
-        return rest
+        position, length = 0, len(data)
+        try:
+            while position < length and not self.is_beyond:
+                body = self._body
+                end = self._end_of_head(data, position) if body is None else body.end_in(data, position)
+                is_granted = self._parse(data if end - position == length else memoryview(data)[position:end])
+                position = end
+                if is_granted:
+                    return data[position:]
+                if body is None:
+                    self._head_was_read()
+                else:
+                    self._body_was_read(body)
+        except FscError as error:
+            self._refuse(error)
+        if position < length:
+            self.said_last = False
+        return b""
 
     def is_waiting_for_head(self) -> bool:
         """Whether a part of a head has come, and not the rest."""
@@ -95,6 +117,8 @@ class RequestReader:
 
     def on_message_begin(self) -> None:
         """A request begins."""
+        if self.reading is not None or self._body is not None:
+            raise InvalidRequest(_NOT_HTTP)
         self.reading = self._latest = Exchange(self._inbound)
         self.has_begun = False
 
@@ -125,8 +149,9 @@ class RequestReader:
                 reading.has_length = True
                 if len(value) > _LENGTH_DIGITS:
                     raise InvalidRequest("Content-Length: is more than anybody can send")
+                self._length = int(value)
                 if value.startswith(b"0"):  # with zeros in front it could be taken for an octal number
-                    reading.fields[-1] = (name, b"%d" % int(value))
+                    reading.fields[-1] = (name, b"%d" % self._length)
 
     def on_headers_complete(self) -> None:
         """The head is complete: what follows is its body."""
@@ -160,81 +185,95 @@ class RequestReader:
         assert reading is not None
         reading.is_complete = True
         self.reading = None
-        self._past_bytes = self._head_bytes
         if not reading.keep_alive:
             self.is_beyond = self.said_last = True
 
     # -- within
 
-    def _is_line_right(self, data: bytes) -> bool:
-        """Whether the request line is, as far as it has come; a wrong one is refused."""
-        assert self._line is not None
-        line, is_whole, _ = (self._line + data).partition(b"\r\n")
-        if not is_whole:
-            self._line = line
-            return True
-        self._line = None
-        try:
-            check_request_line(line)
-        except InvalidRequest as error:
-            self._refuse_unread(error)
-            return False
-        return True
+    def _end_of_head(self, data: bytes, start: int) -> int:
+        """Where the head that begins or goes on at `start` ends, or else `data` does. Raises: InvalidRequest."""
+        known = len(self._head)
+        text, begin = (self._head + data[start:], 0) if known else (data, start)
+        if not self._is_line_read:
+            line_end = text.find(_LINE_END, begin)
+            if line_end >= 0:
+                check_request_line(text[begin:line_end])
+                self._is_line_read = True
+        found = text.find(_HEAD_END, begin + max(0, known - len(_HEAD_END)))
+        self._is_head_whole = found >= 0
+        end = found + len(_HEAD_END) if found >= 0 else len(text)
+        self._head_bytes = end - begin
+        self._head = b"" if self._is_head_whole else text[begin:]
+        return start + self._head_bytes - known
 
-    def _refuse_unread(self, error: FscError) -> None:
-        """Refuse a request whose head cannot be read, after those before it; what follows is not looked at."""
-        self.is_beyond = True
-        refused, self.reading = self.reading or Exchange(self._inbound), None
-        refused.keep_alive = False
-        refused.error = error
-        self.queue.append(refused)
+    def _head_was_read(self) -> None:
+        """See to it that llhttp took for a head what is one. Raises: InvalidRequest, RequestHeadersTooLarge."""
+        if not self._is_head_whole:
+            if self.reading is None or self.has_begun:
+                raise InvalidRequest(_NOT_HTTP)
+            self._check_unread(self.reading)
+            return
+        self._is_line_read = False
+        length, self._length = self._length, 0
+        latest = self._latest
+        if latest is not None and latest.framing is not None and latest.framing.is_chunked:
+            self._body = ChunkedBody()
+        elif length:
+            self._body = CountedBody(length)
+        if (self.reading is None) != (self._body is None) or (self.reading is not None and not self.has_begun):
+            raise InvalidRequest(_NOT_HTTP)
 
-    def _parse(self, data: bytes) -> bytes:
-        rest: bytes | memoryview = data
-        try:
-            while rest and not self.is_beyond:
-                try:
-                    self._parser.feed_data(rest)
-                    break
-                except httptools.HttpParserUpgrade as stop:
-                    self._parser = httptools.HttpRequestParser(self)
-                    rest = memoryview(rest)[stop.args[0] :]
-                    latest = self._latest
-                    if latest is not None and latest.framing is not None and latest.framing.upgrade is not None:
-                        return bytes(rest)
-                    # Asked for, in a way that we do not grant: it goes on as HTTP, and so does what follows it.
-        except httptools.HttpParserError as error:
-            self._cannot_read(error)
-        if self._had_trailers and self.reading is None:
+    def _body_was_read(self, body: CountedBody | ChunkedBody) -> None:
+        """See to it that llhttp took for a body what is one. Raises: InvalidRequest."""
+        if (self.reading is None) != body.is_whole:
+            raise InvalidRequest(_NOT_HTTP)
+        if not body.is_whole:
+            return
+        self._body = None
+        if self._had_trailers:
             # llhttp takes what trailers say for what headers say, of the next request too.
             self._had_trailers = False
             self._parser = httptools.HttpRequestParser(self)
-        return b""
 
-    def _cannot_read(self, error: httptools.HttpParserError) -> None:
-        if self.is_beyond and self.reading is None:
-            self.said_last = False
-            return  # what follows a last request
-        cause = error.__context__
-        refused = cause if isinstance(cause, FscError) else InvalidRequest(_NOT_HTTP)
-        _log.info("connection_refused", extra={"reason": refused.message})
-        if self.reading is None or not self.has_begun:
-            self._refuse_unread(refused)
-            return
+    def _parse(self, piece: bytes | memoryview) -> bool:
+        """Have llhttp read a piece; returns whether it ends in a request for another protocol that is granted.
+
+        Raises: FscError.
+        """
+        try:
+            self._parser.feed_data(piece)
+        except httptools.HttpParserUpgrade as stop:
+            self._parser = httptools.HttpRequestParser(self)
+            if stop.args[0] != len(piece):
+                raise InvalidRequest(_NOT_HTTP) from None
+            latest = self._latest
+            return latest is not None and latest.framing is not None and latest.framing.upgrade is not None
+            # When it is asked for in a way that we do not grant it goes on as HTTP.
+        except httptools.HttpParserError as error:
+            cause = error.__context__
+            raise (cause if isinstance(cause, FscError) else InvalidRequest(_NOT_HTTP)) from None
+        return False
+
+    def _refuse(self, error: FscError) -> None:
+        """Refuse the request that is being read, after those before it; what follows is not looked at."""
+        _log.info("connection_refused", extra={"reason": error.message})
         self.is_beyond = True
-        self.reading.keep_alive = False
-        self.reading.error = refused
+        refused = self.reading
+        if refused is None or not self.has_begun:
+            refused = refused or Exchange(self._inbound)
+            self.queue.append(refused)
         self.reading = None
+        refused.keep_alive = False
+        refused.error = error
 
-    def _check_unread(self) -> None:
-        """Bound the size of a head that is not complete."""
-        reading, limits = self.reading, self._limits
-        assert reading is not None
+    def _check_unread(self, reading: Exchange) -> None:
+        """Bound the size of a head that is not complete. Raises: RequestHeadersTooLarge."""
+        limits = self._limits
         in_line = not reading.fields and not reading.noted
         if in_line and len(reading.target) > limits.request_line_bytes:
-            self._refuse_unread(RequestHeadersTooLarge("the request line is longer than this server accepts"))
-        elif self._head_bytes - self._past_bytes > limits.request_line_bytes + limits.header_bytes + limits.token_bytes:
-            self._refuse_unread(RequestHeadersTooLarge("the header is larger than this server accepts"))
+            raise RequestHeadersTooLarge("the request line is longer than this server accepts")
+        if self._head_bytes > limits.request_line_bytes + limits.header_bytes + limits.token_bytes:
+            raise RequestHeadersTooLarge("the header is larger than this server accepts")
 
     def _check_size(self, reading: Exchange) -> None:
         limits = self._limits

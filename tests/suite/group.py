@@ -122,10 +122,13 @@ class Group:
 
     def close(self) -> None:
         """Stop what runs. No program may have logged a traceback, and none may have sent something wrong."""
+        for peer in self._played:  # first: whoever is brought something asks the program who brings it
+            peer.close()
         for program in self._programs:
             program.process.stop()
-        for peer in self._played:
-            peer.close()
+        faults = [repr(fault) for peer in self._played for fault in peer.faults]
+        if faults:
+            raise AssertionError(f"the program sent what is wrong: {faults}")
         logs = [program.process.log for program in self._programs]
         assert [log.name for log in logs if log.exists() and "Traceback" in log.read_text()] == []
 

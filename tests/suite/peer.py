@@ -54,10 +54,14 @@ class PlayedPeer:
         return self.credential.key_thumbprint
 
     def close(self) -> None:
-        """Listen no more; nothing that the program sent may have been wrong."""
+        """Listen no more."""
         self.manager.close()
         self.inway.close()
-        assert self.manager.faults + self.inway.faults == []
+
+    @property
+    def faults(self) -> list[Exception]:
+        """What was wrong with what it was sent."""
+        return self.manager.faults + self.inway.faults
 
     # -- what it asks of the program
 

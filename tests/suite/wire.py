@@ -149,7 +149,7 @@ class Listener:
             return Reply.of({"message": repr(error)}, 500)
 
     def close(self) -> None:
-        """Listen no more."""
+        """Listen no more, once what is at hand is answered."""
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -157,7 +157,7 @@ class Listener:
 
 class _Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
-    daemon_threads = True
+    daemon_threads = False  # so that closing it waits for them
 
     def __init__(self, listener: Listener, credential: Credential | None) -> None:
         self.listener = listener

@@ -1,6 +1,7 @@
 from itertools import pairwise
 from typing import TYPE_CHECKING, cast
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from gateway.relay.inbound import Inbound
 
 
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"
 SMALL = RelayLimits(request_line_bytes=40, header_bytes=120, headers=6)
 
 
@@ -65,6 +67,22 @@ def test_requests_are_the_same_in_whatever_pieces_they_come(requests: list[bytes
         assert apart[:first] == at_once[:first]
         assert apart[first][-1]
         assert len(apart) == first + 1
+
+
+@pytest.mark.parametrize("gap", [b"\n", b"\r", b"\r\n", b"\n\r\n", b"\r\r\n", b" ", b"\0"])
+@pytest.mark.parametrize("end", [b"\r\n", b"Content-Length: 1\r\n\r\nx", CHUNKED], ids=["head", "counted", "chunked"])
+@pytest.mark.parametrize("are_together", [True, False])
+def test_nothing_comes_between_two_requests(gap: bytes, end: bytes, are_together: bool) -> None:
+    first, second = b"POST /a HTTP/1.1\r\nHost: x\r\n" + end, gap + b"GET /b HTTP/1.1\r\nHost: x\r\n\r\n"
+    before, (_, target, _, _, error) = read([first + second] if are_together else [first, second])
+    assert (before[1], before[-1]) == (b"/a", "")
+    assert (target, bool(error)) == (b"", True)
+
+
+@pytest.mark.parametrize("gap", [b"\n", b"\r", b"\r\n", b" "])
+def test_nothing_comes_before_the_first_request_not_even_alone(gap: bytes) -> None:
+    ((_, target, _, _, error),) = read([gap, b"GET /b HTTP/1.1\r\nHost: x\r\n\r\n"])
+    assert (target, bool(error)) == (b"", True)
 
 
 async def test_a_long_body_is_not_taken_for_a_long_head_of_the_next_request() -> None:
